@@ -1,0 +1,1 @@
+"""Jobs that must survive: data migrations above all, and any other long-running program."""

@@ -1,0 +1,1 @@
+"""How to open a database safely: URLs, settings, durability. Knows neither store nor rows."""

@@ -1,0 +1,74 @@
+"""PostgreSQL connections with settings under which values travel exactly and commits are durable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from milepost.databases.url import hide_password
+from milepost.errors import MilepostError, PlanError, Retryable
+
+if TYPE_CHECKING:
+    import psycopg
+
+SETTINGS = {
+    "timezone": "UTC",
+    "datestyle": "ISO, YMD",
+    "intervalstyle": "postgres",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "client_min_messages": "warning",
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+}
+
+
+def connect(url: str, *, read_only: bool = False, application: str = "milepost") -> psycopg.Connection[Any]:
+    """A connection in autocommit; transactions are begun by ``connection.transaction()``.
+
+    Raises PlanError for a wrong URL, password or database name, Retryable for a server that cannot be reached, and
+    PlanError with the line to type where psycopg is not installed. No message holds the password.
+    """
+    try:
+        import psycopg
+    except ImportError as error:
+        raise PlanError(
+            "PostgreSQL needs the extra 'postgres', which is not installed",
+            hint="pip install 'milepost[postgres]'",
+        ) from error
+    try:
+        connection = psycopg.connect(_plain(url), autocommit=True, application_name=application, connect_timeout=10)
+    except psycopg.Error as error:
+        raise _refusal(url, error) from None
+    _settle(connection, read_only)
+    return connection
+
+
+def _settle(connection: psycopg.Connection[Any], read_only: bool) -> None:
+    settings = dict(SETTINGS)
+    if read_only:
+        settings["default_transaction_read_only"] = "on"
+    elif connection.execute("SHOW synchronous_commit").fetchone() == ("off",):
+        settings["synchronous_commit"] = "on"  # durable means fsynced, whatever the server's default is
+    chosen = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
+    connection.execute(f"SELECT {chosen}".encode())
+
+
+def _plain(url: str) -> str:
+    """The URL as libpq takes it: without SQLAlchemy's driver name."""
+    head, _, rest = url.partition("://")
+    return f"{head.partition('+')[0]}://{rest}"
+
+
+def _refusal(url: str, error: Exception) -> MilepostError:
+    """libpq's message may quote the whole URL where it cannot be parsed; then only ours is shown."""
+    shown = hide_password(url)
+    text = str(error).strip()
+    if "://" in text or not text.startswith(("connection", "could not", "server")):
+        return PlanError(
+            f"{shown} cannot be understood as a PostgreSQL URL", hint="Check host, port and database name."
+        )
+    if "FATAL:" in text and not any(word in text for word in ("starting up", "shutting down", "too many", "recovery")):
+        return PlanError(f"{shown} was refused: {text.rpartition('FATAL:')[2].strip()}")
+    return Retryable(
+        f"{shown} cannot be reached: {text}", hint="Check that the server runs; then run the same command again."
+    )

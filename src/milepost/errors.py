@@ -1,0 +1,68 @@
+"""Every error that Milepost raises on purpose, sorted by what to do about it.
+
+MilepostError
+├── Retryable            a passing fault: the same call may go through later
+├── Rejected             this row cannot be moved; the others can
+│   └── Reject           … as the user's own function says it
+└── Fatal                stop here: somebody has to do something first
+    ├── PlanError        the plan cannot work; nothing was written (exit 2)
+    ├── LeaseHeld        another run may write now (exit 3)
+    ├── LeaseLost        another run has taken over; this one wrote nothing since
+    ├── StoreError       the store cannot be used: not one, too new, damaged
+    └── DefinitionChanged  a half-done object is not what it was when it began
+Interrupted              Ctrl-C or SIGTERM, taken at a checkpoint (a KeyboardInterrupt)
+"""
+
+from __future__ import annotations
+
+
+class MilepostError(Exception):
+    """The root. ``message`` says what happened and where, ``hint`` what to do next."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message if self.hint is None else f"{self.message}\n{self.hint}"
+
+
+class Retryable(MilepostError):
+    """A passing fault: a connection refused or lost, a lock not granted, a server restarting."""
+
+
+class Rejected(MilepostError):
+    """One row cannot be moved. It is kept as a reject, with stage, reason, key and content."""
+
+
+class Reject(Rejected):
+    """Raised by a restructure function to say that its row must not be moved, and why."""
+
+
+class Fatal(MilepostError):
+    """The run cannot go on. What is committed stays, and the same command resumes after the cause is mended."""
+
+
+class PlanError(Fatal):
+    """The job as declared cannot work with these databases. Nothing was written."""
+
+
+class DefinitionChanged(PlanError):
+    """An object that is half done is declared otherwise than when it was started."""
+
+
+class LeaseHeld(Fatal):
+    """Another run of the job holds the lease."""
+
+
+class LeaseLost(Fatal):
+    """The lease lapsed and another run took over; nothing was written since by this one."""
+
+
+class StoreError(Fatal):
+    """The store cannot be used: it is none, is of a newer schema, or is damaged."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was asked to stop, and did so after a commit. The same command resumes."""

@@ -1,0 +1,125 @@
+"""The Store contract: where runs, checkpoints, ledger and rejects are kept.
+
+Every method that takes a lease is durable when it returns (fsynced), is atomic, and raises
+:class:`~milepost.errors.LeaseLost` without having written anything when the lease's epoch is no longer the job's.
+All times are the store's own clock's. No method loads more than it returns, and none gets slower with history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, Protocol
+
+from milepost.jobs.lease import Lease, Run
+from milepost.jobs.ledger import Entry, RejectedRow
+from milepost.jobs.state import JSON, Record
+
+
+class Store(Protocol):
+    """What a job needs from the place that remembers it. ``url`` names it, any password hidden."""
+
+    url: str
+
+    # -- who may write
+
+    def acquire(self, job: str, *, holder: str, ttl: float) -> Lease:
+        """Take the lease under the next epoch, at once if its holder ended or is provably dead, or if it lapsed.
+
+        Raises LeaseHeld, telling who holds it and until when, if it is held by a run that lives.
+        """
+        ...
+
+    def renew(self, lease: Lease) -> None:
+        """Extend the lease to ``ttl`` from now; a sign of life. Safe to call from another thread."""
+        ...
+
+    def release(self, lease: Lease, *, outcome: str, error: str | None = None) -> None:
+        """End the run with ``outcome`` ("complete", "failed", "interrupted"); the lease is free at once."""
+        ...
+
+    def runs(self, job: str) -> list[Run]:
+        """The run history, oldest first."""
+        ...
+
+    # -- writing together
+
+    def transaction(self, lease: Lease) -> AbstractContextManager[Any]:
+        """One transaction of the store's database, its driver's connection given to the caller.
+
+        Checks the epoch first and holds it until the commit. Whatever the caller writes on the connection and every
+        method of this store called inside commit together or not at all. Inside another transaction of this
+        store it joins that one. A memory store gives None for the connection.
+        """
+        ...
+
+    # -- checkpoints
+
+    def put(self, lease: Lease, record: Record) -> None:
+        """Write the record's state, attempt, position, result, failure. Times are the store's.
+
+        ``started_at`` is set when the state becomes STARTED for the first time since it was last pending or
+        complete, ``finished_at`` when it becomes COMPLETE. ``counts`` and ``batches`` are not written: the
+        ledger has them.
+        """
+        ...
+
+    def get(self, job: str, path: str) -> Record | None:
+        """The checkpoint, or None where there is none."""
+        ...
+
+    def checkpoints(self, job: str) -> list[Record]:
+        """Every checkpoint of the job, in the order in which they were first written."""
+        ...
+
+    def append(self, lease: Lease, entry: Entry, rejects: Sequence[RejectedRow] = ()) -> None:
+        """Add a batch to the ledger, with its rejects; the path's position becomes ``entry.high``.
+
+        A ``seq`` that the path has already raises StoreError. One statement for the entry, one for the rejects.
+        """
+        ...
+
+    def ledger(self, job: str, path: str) -> Iterator[Entry]:
+        """The entries of one path, in order of ``seq``."""
+        ...
+
+    def rejects(self, job: str, path: str | None = None) -> Iterator[RejectedRow]:
+        """The rejects of one path, or of the whole job, in order of path, batch and row."""
+        ...
+
+    def rewind(self, lease: Lease, path: str) -> int:
+        """Forget the path, all below it, and with them their ledger, rejects and remembered values.
+
+        The path "" is the whole job; its runs and epoch stay. Checkpoints above it that are complete become
+        FAILED with the failure "interrupted: rewound", so that the job goes on. Returns how many were forgotten.
+        """
+        ...
+
+    # -- remembered values
+
+    def remember(self, lease: Lease, path: str, name: str, value: JSON) -> JSON:
+        """Record ``value`` under path and name unless one is recorded; return the recorded one."""
+        ...
+
+    def recall(self, job: str, path: str) -> dict[str, JSON]:
+        """All remembered values of one path, by name."""
+        ...
+
+    def replace(self, lease: Lease, path: str, name: str, value: JSON) -> None:
+        """Record ``value`` under path and name in place of what was there."""
+        ...
+
+    # -- the rest
+
+    def jobs(self) -> list[str]:
+        """The names of the jobs that this store has seen, in order of their names."""
+        ...
+
+    def now(self) -> datetime:
+        """The store's time, with a zone (UTC)."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and locks. A lease that was not released counts as its holder's death."""
+        ...
