@@ -30,6 +30,9 @@ class Counts:
         )
 
 
+NO_ROWS = Counts()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """One committed batch of a checkpoint: the range ``(low, high]`` and its counts.

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from milepost.jobs.ledger import Counts
+from milepost.jobs.ledger import NO_ROWS, Counts
 
 JSON = Any  # a value that json.dumps takes and json.loads gives back equal
 
@@ -94,7 +94,7 @@ class Record:
     position: JSON = None
     result: JSON = None
     failure: Failure | None = None
-    counts: Counts = Counts()
+    counts: Counts = NO_ROWS
     batches: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
