@@ -1,0 +1,1 @@
+"""Where rows come from and go to: a Source and a Target for each kind of system."""

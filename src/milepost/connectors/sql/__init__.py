@@ -1,0 +1,1 @@
+"""SQL databases: what every one of them needs, and a folder for each."""
