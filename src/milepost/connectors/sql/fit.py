@@ -45,9 +45,9 @@ class Fitted:
 
 
 def fit_rows(rows: Sequence[Row], fits: Sequence[Fit | None]) -> Fitted:
-    """The rows with every value as its column's Fit wants it (None: as it is), and those that do not fit (stage "load").
+    """The rows with every value as its column's Fit wants it, and those that do not fit (refused, stage "load").
 
-    ``fits`` stand in the order of a row's values.
+    ``fits`` stand in the order of a row's values; None leaves a column as it is.
     """
     columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
     odd = [place for place, fit in enumerate(fits) if fit and columns and _is_odd(columns[place], fit)]
