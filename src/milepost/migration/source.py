@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, Protocol
 
 from milepost.migration.description import Description
@@ -44,7 +44,7 @@ class Source(Protocol):
         """The number of rows up to and with that key (None: no bound); None where it cannot be known."""
         ...
 
-    def read(self, after: Key | None, upto: Key | None, chunk: int) -> Iterator[list[Row]]:
+    def read(self, after: Key | None, upto: Key | None, chunk: int) -> Generator[list[Row]]:
         """The rows of ``(after, upto]`` in key order, in lists of 1 to ``chunk`` rows, by one streaming query."""
         ...
 

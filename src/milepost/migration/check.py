@@ -1,0 +1,136 @@
+"""Whether an object can be moved at all, looked at before anything is written."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from milepost.errors import PlanError
+from milepost.migration.description import Description
+from milepost.migration.fidelity import refusal
+from milepost.migration.limit import allowed
+from milepost.migration.migration import Migration
+from milepost.migration.object import Object
+from milepost.migration.restructure import renamed, restructure
+from milepost.migration.source import Source
+from milepost.migration.table import Rows, Table
+
+TRIAL_ROWS = 3
+
+
+def check_declaration(migration: Migration) -> None:
+    """Raise PlanError for settings that cannot be, and for those that this version does not carry out yet."""
+    if migration.deletes != "report" or migration.recheck_after != "10m":
+        raise _not_yet(migration.name, "looking again at completed ranges (deletes=, recheck_after=)")
+    if migration.batch_rows < 1:
+        raise PlanError(f"{migration.name}: batch_rows={migration.batch_rows} must be 1 or more")
+    allowed(migration.max_rejects, 0)
+    for each in migration.objects:
+        _check_object_declaration(each)
+
+
+def _check_object_declaration(each: Object) -> None:
+    places = [place for place in (each.source, each.target) if isinstance(place, Table)]
+    if any(place.id is not None for place in places):
+        raise _not_yet(each.name, "an id that the target makes (id=)")
+    if getattr(each.source, "modified", None) or each.target.modified:
+        raise _not_yet(each.name, "looking again at changed rows (modified=)")
+    if each.takes != "row":
+        raise _not_yet(each.name, f"a columnar function (takes={each.takes!r})")
+    if each.validate is not None:
+        raise _not_yet(each.name, "validation (validate=)")
+    if each.on_duplicate not in ("reject", "last"):
+        raise PlanError(f'{each.name}: on_duplicate={each.on_duplicate!r} must be "reject" or "last"')
+    if each.function is not None and each.columns is not None:
+        raise PlanError(f"{each.name} has both a function and columns=", hint="Keep one of them.")
+    if each.max_rejects is not None:
+        allowed(each.max_rejects, 0)
+    _check_parent_declaration(each)
+
+
+def _check_parent_declaration(each: Object) -> None:
+    for columns, parent in each.parents.items():
+        if len(columns) != len(parent.target_key):
+            raise PlanError(
+                f"{each.name}: the parent {parent.name} has the key ({', '.join(parent.target_key)}),"
+                f" and parents= gives ({', '.join(columns)}) for it",
+                hint="Give as many columns as the parent's key has: parents={('a', 'b'): parent}.",
+            )
+
+
+def check_copy(each: Object, source: Description, target: Description) -> None:
+    """Raise PlanError where a plain copy would meet a column that is not there or cannot hold the values exactly."""
+    names = renamed(each, source.names)
+    for column in names.values():
+        if source.column(column) is None:
+            raise _no_column(each, source, column, "source")
+    check_columns(each, target, tuple(names))
+    for target_name, source_name in names.items():
+        one, other = source.column(source_name), target.column(target_name)
+        assert one is not None and other is not None  # noqa: PT018, S101 - looked up just above
+        if reason := refusal(one, other):
+            raise PlanError(f"{each.name}: {reason}")
+
+
+def check_columns(each: Object, target: Description, columns: tuple[str, ...]) -> None:
+    """Raise PlanError where the target lacks one of the columns, makes it itself, or key or parents are not filled."""
+    for name in columns:
+        column = target.column(name)
+        if column is None:
+            raise _no_column(each, target, name, "target")
+        if not column.writable:
+            raise PlanError(f"{each.name}: the target makes {target.name}.{name} itself", hint="Leave it out.")
+    needed = [("key", each.target_key), *(("parent", names) for names in each.parents)]
+    for role, names in needed:
+        missing = [name for name in names if name not in columns]
+        if missing:
+            raise PlanError(
+                f"{each.name}: its rows hold no {', '.join(missing)}, which is its {role}",
+                hint=f"They hold {', '.join(columns)}.",
+            )
+
+
+def check_target(each: Object, target: Description) -> None:
+    """Raise PlanError where the target is no table, or holds the key not unique."""
+    if not target.is_table:
+        raise PlanError(f"{each.name}: {target.name} is a view, and rows can only be loaded into a table")
+    for name in each.target_key:
+        if target.column(name) is None:
+            raise _no_column(each, target, name, "target")
+    if frozenset(each.target_key) not in target.unique_keys:
+        columns = ", ".join(each.target_key)
+        raise PlanError(
+            f"{each.name}: {target.name} has no unique index on its key ({columns}), so rows cannot be told apart",
+            hint=f"CREATE UNIQUE INDEX ON {target.name} ({columns}), or name a key that is unique.",
+        )
+
+
+def try_out(each: Object, source: Source, target: Description) -> None:
+    """Restructure the first rows without loading them, to find a function that cannot work. Writes nothing.
+
+    A function that takes the checkpoint is not tried, nor is the user's own reader called. What a single row
+    provokes is left for the run.
+    """
+    if each.function is None or each.wants_checkpoint or isinstance(each.source, Rows):
+        return
+    for rows in source.read(None, None, TRIAL_ROWS):
+        tried = restructure(each, each.function, source.columns, rows[:TRIAL_ROWS], ())
+        if tried.columns:
+            check_columns(each, target, tried.columns)
+        return
+
+
+def _no_column(each: Object, description: Description, name: str, side: str) -> PlanError:
+    near = difflib.get_close_matches(name, description.names, n=1)
+    return PlanError(
+        f"{each.name}: the {side} {description.name} has no column {name}",
+        hint=f"Did you mean {near[0]}?" if near else f"It has {_listed(description.names)}.",
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def _not_yet(where: str, what: str) -> PlanError:
+    return PlanError(f"{where} asks for {what}, which this version cannot do yet", hint="Leave it out for now.")

@@ -1,0 +1,171 @@
+"""Move one object: read a batch, restructure it, load it; the commit of its rows is its checkpoint."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+
+from milepost.clock import Clock
+from milepost.errors import Fatal
+from milepost.jobs.checkpoint import Checkpoint
+from milepost.jobs.ledger import Counts, RejectedRow
+from milepost.jobs.state import JSON
+from milepost.migration.check import check_columns
+from milepost.migration.gather import BatchLimits, gather
+from milepost.migration.keys import decode, encode, readable
+from milepost.migration.limit import allowed
+from milepost.migration.object import Object
+from milepost.migration.pin import Pin
+from milepost.migration.restructure import Restructured, Unmoved, picker, rename, restructure, torn, without
+from milepost.migration.source import Row, Source
+from milepost.migration.target import Loaded, Loading, Parent, Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """All that is needed to move one object: its declaration, both ends, and the limits."""
+
+    object: Object
+    source: Source
+    target: Target
+    limits: BatchLimits
+    max_rejects: int | str
+    clock: Clock
+
+
+def move(checkpoint: Checkpoint, route: Route, pin: Pin) -> JSON:
+    """Move every row behind the checkpoint's position, batch by batch, up to the end that the plan pinned.
+
+    Returns None: what was done is in the ledger. Raises Fatal where more rows are rejected than allowed; that batch is
+    then not committed.
+    """
+    checkpoint.expect(pin.rows)
+    if pin.rows == 0:
+        return
+    batches = Batches(checkpoint, route, pin)
+    with closing(route.source.read(decode(checkpoint.position), decode(pin.end), route.limits.chunk)) as chunks:
+        for rows in gather(chunks, route.limits, route.clock):
+            batches.commit(rows)
+
+
+class Batches:
+    """The batches of one object in one run: what they share, and the commit of each."""
+
+    def __init__(self, checkpoint: Checkpoint, route: Route, pin: Pin) -> None:
+        self.checkpoint = checkpoint
+        self.route = route
+        self.pin = pin
+        known = checkpoint.recall()
+        self.columns: tuple[str, ...] = tuple(known.get("columns", ()))
+        self.fresh: bool = known["fresh"] if "fresh" in known else self._look_whether_fresh()
+
+    def commit(self, rows: list[Row]) -> None:
+        """Restructure the rows, once, and load them with their ledger entry in one transaction.
+
+        Where a function splits rows, a source row goes whole or not at all: when a part of one is refused, the
+        transaction is given up and the batch loaded again without that row.
+        """
+        batch = self._restructure(rows)
+        while halves := self._attempt(rows, batch):
+            batch = without(batch, halves)
+
+    def _attempt(self, rows: list[Row], batch: Restructured) -> list[Unmoved]:
+        """Commit the batch and return nothing, or return the rows that would go in part only."""
+        try:
+            with self.checkpoint.transaction() as connection:
+                outcome = self._load(connection, batch)
+                refused = [
+                    Unmoved(index=batch.origins[one.index], stage=one.stage, reason=one.reason)
+                    for one in outcome.refused
+                ]
+                _keep_whole(batch, refused)
+                self._record(rows, batch, outcome, refused)
+        except _Torn as found:
+            return found.halves
+        return []
+
+    def _load(self, connection: object, batch: Restructured) -> Loaded:
+        if not batch.rows:
+            return Loaded(loaded=0, unchanged=0)
+        if not self.columns:
+            check_columns(self.route.object, self.route.target.describe(), batch.columns)
+            self.columns = tuple(self.checkpoint.remember("columns", list(batch.columns)))
+        return self.route.target.load(connection, batch.rows, self._loading())
+
+    def _loading(self) -> Loading:
+        each = self.route.object
+        return Loading(
+            columns=self.columns,
+            key=each.target_key,
+            fresh=self.fresh,
+            last_wins=each.on_duplicate == "last",
+            parents=tuple(
+                Parent(object=parent.name, columns=columns, table=parent.target.name, key=parent.target_key)
+                for columns, parent in each.parents.items()
+            ),
+        )
+
+    def _restructure(self, rows: list[Row]) -> Restructured:
+        each, names = self.route.object, self.route.source.columns
+        function = each.function
+        if function is None:
+            return rename(each, names, rows)
+        if each.wants_checkpoint:
+            return restructure(each, lambda row: function(row, self.checkpoint), names, rows, self.columns)
+        return restructure(each, function, names, rows, self.columns)
+
+    def _record(self, rows: list[Row], batch: Restructured, outcome: Loaded, refused: list[Unmoved]) -> None:
+        unmoved = sorted([*batch.rejects, *refused], key=lambda one: one.index)
+        names = self.route.source.columns
+        key = picker([names.index(name) for name in self.route.source.key])
+        rejects = [self._reject(names, rows[one.index], key(rows[one.index]), one) for one in unmoved]
+        self._check_limit(len(rows), rejects)
+        counts = Counts(
+            read=len(rows),
+            loaded=outcome.loaded,
+            unchanged=outcome.unchanged,
+            filtered=batch.filtered,
+            rejected=len(rejects),
+        )
+        self.checkpoint.append(self.checkpoint.position, encode(key(rows[-1])), counts, rejects)
+
+    def _reject(self, names: tuple[str, ...], row: Row, key: Row, unmoved: Unmoved) -> RejectedRow:
+        return RejectedRow(
+            path=self.checkpoint.path,
+            seq=self.checkpoint.batches + 1,
+            stage=unmoved.stage,
+            reason=unmoved.reason,
+            key=readable(key),
+            content={name: readable(value) for name, value in zip(names, row, strict=True)},
+        )
+
+    def _check_limit(self, read: int, rejects: list[RejectedRow]) -> None:
+        before = self.checkpoint.counts
+        limit = allowed(self.route.max_rejects, self.pin.rows if self.pin.rows is not None else before.read + read)
+        if before.rejected + len(rejects) <= limit:
+            return
+        first = rejects[0]
+        key = ", ".join(map(str, first.key))
+        raise Fatal(
+            f"{self.route.object.name}: batch {first.seq} was not committed, since"
+            f" {before.rejected + len(rejects)} rows are rejected and {limit} are allowed."
+            f" The first of this batch, key {key}, stage {first.stage}: {first.reason}",
+            hint="Mend the data or the function, or allow rejects (max_rejects=100, or a share such as"
+            ' max_rejects="2%"), and run the same command again.',
+        )
+
+    def _look_whether_fresh(self) -> bool:
+        with self.checkpoint.transaction() as connection:
+            return bool(self.checkpoint.remember("fresh", self.route.target.is_empty(connection)))
+
+
+def _keep_whole(batch: Restructured, refused: list[Unmoved]) -> None:
+    if halves := torn(batch, refused):
+        raise _Torn(halves)
+
+
+class _Torn(Exception):
+    """Gives up a transaction; never seen outside."""
+
+    def __init__(self, halves: list[Unmoved]) -> None:
+        self.halves = halves

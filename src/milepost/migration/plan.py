@@ -1,0 +1,42 @@
+"""What a migration would do, as values to be shown. Making one writes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from milepost.jobs.ledger import NO_ROWS, Counts
+from milepost.jobs.state import State
+
+EXACTLY_ONCE = "exactly once: rows and checkpoint commit together"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectPlan:
+    """One object of the plan, in the order of moving.
+
+    ``rows`` is the number of source rows in all (None: unknown). ``loading`` is "direct" (straight into an empty table)
+    or "staged" (by a temporary table, to upsert or to look for parents). ``done`` is what the ledger holds. ``notes``
+    are for people.
+    """
+
+    name: str
+    source: str
+    target: str
+    parents: tuple[str, ...]
+    rows: int | None
+    loading: str
+    promise: str = EXACTLY_ONCE
+    state: State = State.PENDING
+    done: Counts = NO_ROWS
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The whole plan; URLs have their passwords hidden."""
+
+    job: str
+    store: str
+    source: str | None
+    target: str
+    objects: tuple[ObjectPlan, ...]

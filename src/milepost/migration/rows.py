@@ -1,0 +1,75 @@
+"""The user's own function as a Source."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from milepost.errors import Fatal
+from milepost.migration.description import Description
+from milepost.migration.source import Key, Row
+from milepost.migration.table import Rows, key_of
+
+
+class RowsSource:
+    """Reads by calling ``read(after)``. What its rows hold is known from the first one on."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.key = key_of(rows)
+        self.columns = self.key
+
+    def describe(self) -> Description:
+        return Description(name=self.rows.name, columns=(), is_table=False)
+
+    def check_key(self) -> None:
+        """Nothing can be known before the rows are read; ``read`` looks at every key."""
+
+    def highest(self) -> Key | None:
+        return None
+
+    def count(self, upto: Key | None) -> int | None:
+        return None
+
+    def read(self, after: Key | None, upto: Key | None, chunk: int) -> Generator[list[Row]]:
+        """The rows behind ``after``. Raises Fatal for one that is no dict, lacks a column, or repeats a key."""
+        place = after[0] if after is not None and len(after) == 1 else after
+        tuples = self._tuples(iter(self.rows.read(place)), after)
+        while rows := list(islice(tuples, chunk)):
+            yield rows
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _tuples(self, rows: Iterator[Mapping[str, Any]], last: Key | None) -> Iterator[Row]:
+        first = True
+        for row in rows:
+            if first:
+                self.columns, first = self._columns(row, last), False
+            elif not isinstance(row, Mapping) or row.keys() != set(self.columns):
+                raise self._wrong(last, f"gave {_shown(row)} where the rows before it have {', '.join(self.columns)}")
+            key = tuple(row[name] for name in self.key)
+            if None in key:
+                raise self._wrong(last, f"gave a row whose key {self.key} holds None: {_shown(row)}")
+            if key == last:
+                raise self._wrong(last, f"gave the key {key} twice")
+            yield tuple(row[name] for name in self.columns)
+            last = key
+
+    def _columns(self, row: Mapping[str, Any], last: Key | None) -> tuple[str, ...]:
+        if not isinstance(row, Mapping):
+            raise self._wrong(last, f"gave {_shown(row)}, which is no dict")
+        missing = [name for name in self.key if name not in row]
+        if missing:
+            raise self._wrong(last, f"gave a row without {', '.join(missing)}, which is its key: {_shown(row)}")
+        return tuple(row)
+
+    def _wrong(self, last: Key | None, what: str) -> Fatal:
+        where = "at the beginning" if last is None else f"after the key {last}"
+        return Fatal(f"{self.rows.name}, {where}, {what}", hint="Mend the function and run the same command again.")
+
+
+def _shown(row: Any) -> str:
+    text = repr(row)
+    return text if len(text) <= 200 else text[:197] + "…"

@@ -1,0 +1,85 @@
+"""Which source and target a URL stands for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from milepost.databases.url import expand, scheme, sqlite_path
+from milepost.errors import PlanError
+from milepost.migration.object import Object
+from milepost.migration.rows import RowsSource
+from milepost.migration.source import Source
+from milepost.migration.table import Query, Rows
+from milepost.migration.target import Target
+
+
+def open_source(each: Object, url: str | None) -> Source:
+    """The object's source. Connects no sooner than it is asked something. Raises PlanError for a URL that cannot be."""
+    place = each.source
+    if isinstance(place, Rows):
+        return RowsSource(place)
+    url = expand(_needed(place.database or url, each, "source"))
+    query = isinstance(place, Query)
+    settings: dict[str, Any] = {
+        "name": None if query else place.name,
+        "sql": place.sql if isinstance(place, Query) else None,
+        "key": each.source_key,
+        "columns": None if isinstance(place, Query) else _read_columns(each),
+        "where": None if isinstance(place, Query) else place.where,
+    }
+    if _database(url, each, "source") == "sqlite":
+        from milepost.connectors.sql.sqlite.source import SqliteSource
+
+        return SqliteSource(url, **settings)
+    from milepost.connectors.sql.postgres.source import PostgresSource
+
+    return PostgresSource(url, **settings)
+
+
+def open_target(each: Object, url: str | None) -> Target:
+    """The object's target, likewise."""
+    url = expand(_needed(each.target.database or url, each, "target"))
+    if _database(url, each, "target") == "sqlite":
+        from milepost.connectors.sql.sqlite.target import SqliteTarget
+
+        return SqliteTarget(url, name=each.target.name, key=each.target_key)
+    from milepost.connectors.sql.postgres.target import PostgresTarget
+
+    return PostgresTarget(url, name=each.target.name, key=each.target_key)
+
+
+def connect_read_only(url: str) -> Any:
+    """A connection that cannot write, as the url's target takes it."""
+    if scheme(url) == "sqlite":
+        from milepost.databases.sqlite import connect_read_only as connect_to_file
+
+        return connect_to_file(sqlite_path(url))
+    from milepost.databases.postgres import connect
+
+    return connect(url, read_only=True)
+
+
+def _read_columns(each: Object) -> tuple[str, ...] | None:
+    """The columns to read: those that are asked for, and the key; None for all."""
+    place = each.source
+    asked = getattr(place, "columns", None)
+    if asked is None and each.columns is not None:
+        asked = tuple(dict.fromkeys(each.columns.values()))
+    if asked is None:
+        return None
+    return (*asked, *(name for name in each.source_key if name not in asked))
+
+
+def _needed(url: str | None, each: Object, side: str) -> str:
+    if url is None:
+        raise PlanError(
+            f"{each.name} has no {side}", hint=f"Give the migration a URL ({side}=…), or the command --{side} URL."
+        )
+    return url
+
+
+def _database(url: str, each: Object, side: str) -> str:
+    name = scheme(url)
+    if name == "memory":
+        raise PlanError(f"{each.name}: {url} cannot be a {side}", hint="Write sqlite:///file.db or postgresql://….")
+    return name

@@ -1,0 +1,217 @@
+"""A migration as the body of a job: its objects checked, pinned, and moved in order."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+from typing import Any
+
+from milepost.clock import Clock
+from milepost.databases.url import expand, hide_password, same_database
+from milepost.errors import Fatal, PlanError
+from milepost.jobs.checkpoint import Checkpoint
+from milepost.jobs.state import JSON, Record, State
+from milepost.migration.check import check_copy, check_declaration, check_target, try_out
+from milepost.migration.definition import definition
+from milepost.migration.gather import BatchLimits
+from milepost.migration.migration import Migration, OwnStep
+from milepost.migration.move import Route, move
+from milepost.migration.object import Object
+from milepost.migration.order import in_order
+from milepost.migration.pin import Pin, check_definition, freeze, name_of, recorded
+from milepost.migration.plan import ObjectPlan, Plan
+from milepost.migration.table import Rows
+from milepost.wiring.ends import connect_read_only, open_source, open_target
+from milepost.wiring.open import open_store
+
+
+class Migrating:
+    """One attempt at a migration: what its store knows, the routes of the objects still to move, what is to be told."""
+
+    def __init__(
+        self, migration: Migration, *, source: str | None, target: str | None, store: str, clock: Clock
+    ) -> None:
+        self.migration = migration
+        self.source = source
+        self.target = target
+        self.store = store
+        self.clock = clock
+        self.objects: list[Object] = []
+        self.records: dict[str, Record] = {}
+        self.values: dict[str, dict[str, JSON]] = {}
+        self.routes: dict[str, Route] = {}
+        self.accepted: frozenset[str] = frozenset()
+        self.told: list[str] = []
+
+    def prepare(self, accepted: frozenset[str]) -> None:
+        """Look at everything that could keep the migration from working. Writes nothing; raises PlanError."""
+        check_declaration(self.migration)
+        self.objects = in_order(self.migration.objects)
+        self.accepted = accepted
+        self._check_accepted()
+        self._check_store()
+        self._look_into_store()
+        for each in self.objects:
+            self._check_definition(each)
+            if self.state(each) is not State.COMPLETE:
+                self.routes[each.name] = route = self._route(each)
+                self._check_route(route)
+
+    def state(self, each: Object) -> State:
+        record = self.records.get(each.name)
+        return State.PENDING if record is None else record.state
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether something is still to be done, also when the job was complete before something was added to it."""
+        steps = [*self.migration.first, *self.migration.between, *self.migration.last]
+        names = [each.name for each in self.objects] + [step.name for step in steps]
+        return any(name not in self.records or self.records[name].state is not State.COMPLETE for name in names)
+
+    def main(self, checkpoint: Checkpoint) -> JSON:
+        """The body of the job."""
+        for message in self.told:
+            checkpoint.tell(message)
+        pins = self._pin(checkpoint)
+        _call_all(checkpoint, self.migration.first)
+        for each in self.objects:
+            body = partial(self._move, name=each.name, pin=pins.get(each.name))
+            checkpoint.call(each.name, body, rollback=each.undo)
+            _call_all(checkpoint, [step for step in self.migration.between if step.after is each])
+        _call_all(checkpoint, self.migration.last)
+
+    def plan(self, store: str) -> Plan:
+        """What ``main`` would do, for people."""
+        target = expand(self.target or "")
+        with closing(connect_read_only(target)) as connection:
+            objects = tuple(self._plan_object(each, connection) for each in self.objects)
+        source = None if self.source is None else hide_password(self.source)
+        return Plan(job=self.migration.name, store=store, source=source, target=hide_password(target), objects=objects)
+
+    def close(self) -> None:
+        for route in self.routes.values():
+            route.source.close()
+            route.target.close()
+
+    def _check_accepted(self) -> None:
+        unknown = self.accepted - {each.name for each in self.objects}
+        if unknown:
+            raise PlanError(f"{self.migration.name} has no object {', '.join(sorted(unknown))} to accept a change of")
+
+    def _check_store(self) -> None:
+        """The rows and their checkpoint must be able to commit together."""
+        for each in self.objects:
+            url = each.target.database or self.target
+            if url is not None and not same_database(expand(url), self.store):
+                raise PlanError(
+                    f"{each.name}: a store outside the target's database ({hide_password(self.store)})"
+                    " is not supported yet",
+                    hint="Leave store= out; the store is then kept in the target's own database.",
+                )
+
+    def _look_into_store(self) -> None:
+        store = open_store(self.store, create=False)
+        if store is None:
+            return
+        with closing(store):
+            job = self.migration.name
+            self.records = {record.path: record for record in store.checkpoints(job)}
+            self.values = {path: store.recall(job, path) for path in ("", *(each.name for each in self.objects))}
+
+    def _pinned(self, each: Object) -> Pin | None:
+        return recorded(self.values.get("", {}), each)
+
+    def _check_definition(self, each: Object) -> None:
+        state = self.state(each)
+        if each.name in self.accepted and state is not State.COMPLETE:
+            return
+        if told := check_definition(each, state, self._pinned(each)):
+            self.told.append(told)
+
+    def _route(self, each: Object) -> Route:
+        own = each.max_rejects
+        return Route(
+            object=each,
+            source=open_source(each, self.source),
+            target=open_target(each, self.target),
+            limits=BatchLimits(rows=self.migration.batch_rows),
+            max_rejects=self.migration.max_rejects if own is None else own,
+            clock=self.clock,
+        )
+
+    def _check_route(self, route: Route) -> None:
+        each = route.object
+        target = route.target.describe()
+        check_target(each, target)
+        source = route.source.describe()
+        if each.function is None and not isinstance(each.source, Rows):
+            check_copy(each, source, target)
+        route.source.check_key()
+        try_out(each, route.source, target)
+
+    def _pin(self, checkpoint: Checkpoint) -> dict[str, Pin]:
+        """The pin of every object still to move: as recorded, else frozen now and recorded.
+
+        Children are frozen before their parents: a source that lives on may then have parents that no child needs, but
+        no child without its parent.
+        """
+        values, pins = checkpoint.recall(), {}
+        for each in reversed([each for each in self.objects if each.name in self.routes]):
+            pin = recorded(values, each)
+            if pin is None:
+                pin = freeze(each, self.routes[each.name].source)
+                checkpoint.replace(name_of(each.name), pin.as_json())
+            elif pin.definition != definition(each):
+                pin = Pin(definition=definition(each), end=pin.end, rows=pin.rows)
+                checkpoint.replace(name_of(each.name), pin.as_json())
+            pins[each.name] = pin
+        return pins
+
+    def _move(self, checkpoint: Checkpoint, name: str, pin: Pin | None) -> JSON:
+        if pin is None:
+            raise Fatal(f"{name} was rewound while this run began", hint="Run the same command again.")
+        return move(checkpoint, self.routes[name], pin)
+
+    def _plan_object(self, each: Object, connection: Any) -> ObjectPlan:
+        state, pin, route = self.state(each), self._pinned(each), self.routes.get(each.name)
+        record = self.records.get(each.name) or Record(path=each.name)
+        rows = pin.rows if pin is not None else None
+        if pin is None and route is not None:
+            rows = route.source.count(route.source.highest())
+        fresh = self.values.get(each.name, {}).get("fresh")
+        if fresh is None:
+            fresh = route is None or route.target.is_empty(connection)
+        staged = not fresh or bool(each.parents) or each.on_duplicate == "last"
+        return ObjectPlan(
+            name=each.name,
+            source=each.source.name,
+            target=each.target.name,
+            parents=tuple(parent.name for parent in each.parents.values()),
+            rows=rows,
+            loading="staged" if staged else "direct",
+            state=state,
+            done=record.counts,
+            notes=tuple(_notes(each, fresh=fresh)),
+        )
+
+
+def _notes(each: Object, *, fresh: bool) -> Iterator[str]:
+    if not fresh:
+        yield f"{each.target.name} holds rows already: rows are upserted on ({', '.join(each.target_key)})"
+    if isinstance(each.source, Rows):
+        yield "the number of rows is not known beforehand"
+    if each.on_duplicate == "last":
+        yield "of rows with the same key the last one is kept"
+
+
+def _call_all(checkpoint: Checkpoint, steps: list[OwnStep]) -> None:
+    for step in steps:
+        checkpoint.call(step.name, _body(step.function))
+
+
+def _body(function: Callable[..., Any]) -> Callable[[Checkpoint], JSON]:
+    if inspect.signature(function).parameters:
+        return function
+    return lambda _checkpoint: function()

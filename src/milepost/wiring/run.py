@@ -1,0 +1,142 @@
+"""Run, plan and rewind a declared job: its store opened, its ends connected, all closed again."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+
+from milepost.clock import Clock, SystemClock
+from milepost.databases.url import expand, hide_password
+from milepost.errors import PlanError, StoreError
+from milepost.jobs import runner
+from milepost.jobs.checkpoint import Checkpoint
+from milepost.jobs.event import Emit, ignore
+from milepost.jobs.job import Job
+from milepost.jobs.state import JSON
+from milepost.jobs.stop import Stop
+from milepost.jobs.store import Store
+from milepost.migration.migration import Migration
+from milepost.migration.pin import name_of
+from milepost.migration.plan import Plan
+from milepost.wiring.migrate import Migrating
+from milepost.wiring.open import open_store
+
+LEASE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Urls:
+    """URLs that take the place of those in the file; None leaves the file's."""
+
+    source: str | None = None
+    target: str | None = None
+    store: str | None = None
+
+
+NO_URLS = Urls()
+
+
+def run(
+    job: Job | Migration,
+    *,
+    urls: Urls = NO_URLS,
+    emit: Emit = ignore,
+    stop: Stop | None = None,
+    accept_changed: frozenset[str] = frozenset(),
+    clock: Clock | None = None,
+) -> JSON:
+    """Run the job until it is complete and return its result, recovering what an earlier run left half done.
+
+    ``accept_changed`` names half-done objects that go on although they are declared otherwise now. Raises what ended
+    the run: PlanError before anything is written, LeaseHeld, LeaseLost, Interrupted, another MilepostError, or what the
+    user's own step raised.
+    """
+    clock = clock or SystemClock()
+    start = partial(_start, job, urls, clock=clock, emit=emit, stop=stop)
+    if not isinstance(job, Migration):
+        return start(job.body, reopen=False)
+    with closing(_migrating(job, urls, clock)) as migrating:
+        migrating.prepare(accept_changed)
+        return start(migrating.main, reopen=migrating.unfinished)
+
+
+def plan(migration: Migration, urls: Urls = NO_URLS) -> Plan:
+    """What ``run`` would do now. Strictly read-only. Raises PlanError where it cannot work."""
+    with closing(_migrating(migration, urls, SystemClock())) as migrating:
+        migrating.prepare(frozenset())
+        return migrating.plan(hide_password(store_url(migration, urls)))
+
+
+def rewind(job: Job | Migration, urls: Urls, path: str) -> int:
+    """Forget the checkpoint ``path`` and all below it, so that it is done again; "" is the whole job.
+
+    Returns how many were forgotten. Rows that were loaded stay where they are. Raises LeaseHeld while a run goes on.
+    """
+    found = open_store(store_url(job, urls), create=True)
+    if found is None:
+        raise StoreError("the store could not be opened")
+    with closing(found) as store:
+        lease = store.acquire(job.name, holder=holder(), ttl=LEASE_SECONDS)
+        try:
+            with store.transaction(lease):
+                forgotten = store.rewind(lease, path)
+                if path and name_of(path) in store.recall(job.name, ""):
+                    store.replace(lease, "", name_of(path), None)
+        finally:
+            store.release(lease, outcome="rewound")
+    return forgotten
+
+
+def store_url(job: Job | Migration, urls: Urls = NO_URLS) -> str:
+    """Where the job's store is: as said, else in the target's database, else ``NAME.milepost.db`` in this folder."""
+    url = urls.store or job.store
+    if url is None and isinstance(job, Migration):
+        url = urls.target or job.target
+        if url is None:
+            raise PlanError(f"{job.name} has no target", hint="Give the migration a URL, or the command --target URL.")
+    return expand(url) if url is not None else f"sqlite:///{job.name}.milepost.db"
+
+
+def holder() -> str:
+    """Who this process is, for people: host and process number."""
+    return f"{socket.gethostname()}, process {os.getpid()}"
+
+
+def _migrating(migration: Migration, urls: Urls, clock: Clock) -> Migrating:
+    source, target = urls.source or migration.source, urls.target or migration.target
+    return Migrating(migration, source=source, target=target, store=store_url(migration, urls), clock=clock)
+
+
+def _opened(url: str) -> Store:
+    store = open_store(url, create=True)
+    if store is None:
+        raise StoreError(f"the store {hide_password(url)} could not be opened")
+    return store
+
+
+def _start(
+    job: Job | Migration,
+    urls: Urls,
+    main: Callable[[Checkpoint], JSON],
+    *,
+    clock: Clock,
+    emit: Emit,
+    stop: Stop | None,
+    reopen: bool,
+) -> JSON:
+    with closing(_opened(store_url(job, urls))) as store:
+        return runner.run(
+            job.name,
+            main,
+            store=store,
+            clock=clock,
+            emit=emit,
+            stop=stop,
+            holder=holder(),
+            ttl=LEASE_SECONDS,
+            reopen=reopen,
+        )
