@@ -15,6 +15,11 @@ Interrupted              Ctrl-C or SIGTERM, taken at a checkpoint (a KeyboardInt
 
 from __future__ import annotations
 
+import re
+
+_URL_PASSWORD = re.compile(r"(?<=://)([^\s/@:]*):(?:\S*|[^/\n]*)@")
+_NAMED_PASSWORD = re.compile(r"(?i)((?:pass\w*|secret\w*|token|pwd)\s*=\s*)(?:'[^']*'|\"[^\"]*\"|[^&\s]*)")
+
 
 class MilepostError(Exception):
     """The root. ``message`` says what happened and where, ``hint`` what to do next."""
@@ -66,3 +71,8 @@ class StoreError(Fatal):
 
 class Interrupted(KeyboardInterrupt):
     """The run was asked to stop, and did so after a commit. The same command resumes."""
+
+
+def mask(text: str) -> str:
+    """``text`` as it may be stored and shown: passwords in URLs, and after ``password=``, become ``***``."""
+    return _NAMED_PASSWORD.sub(r"\1***", _URL_PASSWORD.sub(r"\1:***@", text))

@@ -1,0 +1,232 @@
+"""The checkpoint as a step sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any, TypeVar
+
+from milepost.errors import Fatal
+from milepost.jobs.attempt import attempt
+from milepost.jobs.event import RowsExpected, Told
+from milepost.jobs.json_value import as_json
+from milepost.jobs.ledger import Counts, RejectedRow
+from milepost.jobs.progress import Progress
+from milepost.jobs.session import Session
+from milepost.jobs.state import JSON, Failure
+
+Item = TypeVar("Item")
+
+ONCE = "once "  # sets what users remember apart from what engines do
+
+
+class Checkpoint:
+    """The durable record of one step under way, and the step's means to be restartable.
+
+    A position, and everything else that is kept, is JSON. After every commit, and before a nested step starts, a run
+    that was asked to stop raises Interrupted, and one whose lease was taken over raises LeaseLost.
+    """
+
+    def __init__(self, progress: Progress, names: tuple[str, ...]) -> None:
+        self._progress = progress
+        self._session = progress.session
+        self._names = names
+        self._remembered: dict[str, JSON] | None = None
+
+    # -- where it stands
+
+    @property
+    def path(self) -> str:
+        """Where in the hierarchy; "" for the job itself."""
+        return self._progress.path
+
+    @property
+    def attempt(self) -> int:
+        """Which START this is, from 1."""
+        return self._progress.record.attempt
+
+    @property
+    def recovering(self) -> bool:
+        """Whether it was started before and did not complete."""
+        return self._progress.recovering
+
+    @property
+    def failure(self) -> Failure | None:
+        """What ended the last attempt ("error", "interrupted", "killed"); None when not recovering."""
+        return self._progress.failure
+
+    @property
+    def paused_for(self) -> timedelta | None:
+        """From the last sign of life of the run before to the start of this one, on the store's clock.
+
+        None when not recovering; zero when the last attempt was in this very run.
+        """
+        if not self.recovering:
+            return None
+        return timedelta(0) if self._progress.again else self._session.paused_for
+
+    @property
+    def position(self) -> JSON:
+        """How far the durable work has come: what was saved last, or the high end of the last batch; None at first."""
+        return self._progress.record.position
+
+    @property
+    def counts(self) -> Counts:
+        """The rows of all batches of this path so far."""
+        return self._progress.record.counts
+
+    @property
+    def batches(self) -> int:
+        """The number of batches of this path so far."""
+        return self._progress.record.batches
+
+    @property
+    def now(self) -> datetime:
+        """The time at which the job was first started, on the store's clock: the same in every run of it."""
+        return self._session.now
+
+    # -- what a step does
+
+    def save(self, position: JSON) -> None:
+        """Make ``position`` durable. Inside ``transaction()`` it commits with the rest."""
+        self._progress.save(as_json(position, f"the position of {self.path or 'the job'}"))
+
+    def once(self, name: str, make: Callable[[], JSON]) -> JSON:
+        """What ``make()`` gave the first time, recorded under ``name`` for this path; replayed ever after.
+
+        Killed between ``make()`` and the recording, it is made again.
+        """
+        if self._remembered is None:
+            self._remembered = self.recall()
+            self._session.on_rollback(self._forget_remembered)
+        if ONCE + name in self._remembered:
+            return self._remembered[ONCE + name]
+        value = self.remember(ONCE + name, make())
+        self._remembered = {**(self._remembered or {}), ONCE + name: value}
+        self._session.on_rollback(self._forget_remembered)
+        return value
+
+    def each(self, items: Iterable[Item], *, size: int, position: Callable[[Item], JSON]) -> Iterator[list[Item]]:
+        """Give the items in lists of at most ``size``; after the loop's body ran for one, save its position.
+
+        ``position`` says where the last item of a list is. It is the caller's to read on from ``cp.position``. A loop
+        left by ``break`` or an error has not saved the list it was at.
+        """
+        if size < 1:
+            raise ValueError(f"size is {size}; a batch has at least one item")
+        rest = iter(items)
+        while batch := list(islice(rest, size)):
+            reached = as_json(position(batch[-1]), f"the position of {self.path or 'the job'}")
+            yield batch
+            self.save(reached)
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """One transaction on the store's database; gives its driver's connection (None for a memory store).
+
+        What is written on the connection commits together with ``save``, ``once`` and ``append`` called inside, or
+        not at all: an error inside undoes all of it, ``position`` too. No step can be started inside.
+        """
+        return self._session.transaction()
+
+    # -- for engines that are built on it
+
+    def call(
+        self,
+        name: str,
+        body: Callable[[Checkpoint], JSON],
+        *,
+        rollback: Callable[[Checkpoint], None] | None = None,
+    ) -> JSON:
+        """Run ``body`` under a checkpoint ``name`` below this one, or return the recorded result if it is complete.
+
+        Raises what ``body`` raised, after recording it, and Fatal if ``name`` is already under way.
+        """
+        self._refuse_call(name)
+        return run_at(self._session, (*self._names, name), body, rollback=rollback)
+
+    def append(self, low: JSON, high: JSON, counts: Counts, rejects: Sequence[RejectedRow] = ()) -> None:
+        """Add the batch ``(low, high]`` to this path's ledger; ``high`` becomes the position.
+
+        The path and the batch number of the rejects are filled in.
+        """
+        self._progress.append(low, as_json(high, f"the position of {self.path}"), counts, rejects)
+
+    def remember(self, name: str, value: JSON) -> JSON:
+        """Record ``value`` for this path unless there is one under ``name``; return the recorded one."""
+        checked = as_json(value, f"the value {name!r} of {self.path or 'the job'}")
+        return self._session.store.remember(self._session.lease, self.path, name, checked)
+
+    def replace(self, name: str, value: JSON) -> None:
+        """Record ``value`` under ``name`` for this path, whatever was there."""
+        checked = as_json(value, f"the value {name!r} of {self.path or 'the job'}")
+        self._session.store.replace(self._session.lease, self.path, name, checked)
+
+    def recall(self) -> dict[str, JSON]:
+        """Every value remembered for this path, by name."""
+        return self._session.store.recall(self._session.lease.job, self.path)
+
+    def expect(self, rows: int | None) -> None:
+        """Say how many rows this checkpoint will have read when it is complete; None for unknown."""
+        self._session.emit(RowsExpected(path=self.path, rows=rows))
+
+    def tell(self, message: str) -> None:
+        """Say something to the person who runs the job, in one line."""
+        self._session.emit(Told(message=message, path=self.path))
+
+    def _forget_remembered(self) -> None:
+        self._remembered = None
+
+    def _refuse_call(self, name: str) -> None:
+        if not name:
+            raise ValueError("a checkpoint below another has a name")
+        if self._session.in_transaction:
+            raise Fatal(
+                f"{name} was called inside cp.transaction(): its START could not be made durable before it runs",
+                hint="Call it before or after the transaction.",
+            )
+        if name in self._names or "/".join((*self._names, name)) in self._session.running:
+            raise Fatal(
+                f"{name} was called while it is under way, from {self.path}: it would never come to an end",
+                hint="Call it with other arguments, or make it a plain function.",
+            )
+
+
+_active: ContextVar[Checkpoint | None] = ContextVar("milepost_active_checkpoint", default=None)
+
+
+def active() -> Checkpoint | None:
+    """The checkpoint of the step that is running in this thread, None outside a run."""
+    return _active.get()
+
+
+def run_at(
+    session: Session,
+    names: tuple[str, ...],
+    body: Callable[[Checkpoint], JSON],
+    *,
+    rollback: Callable[[Checkpoint], None] | None = None,
+    reopen: bool = False,
+) -> JSON:
+    """Bring the checkpoint at ``names`` (none: the job itself) to COMPLETE and return its result."""
+
+    def activated(function: Callable[[Checkpoint], JSON]) -> Callable[[Progress], JSON]:
+        def run(progress: Progress) -> JSON:
+            checkpoint = Checkpoint(progress, names)
+            token = _active.set(checkpoint)
+            try:
+                return function(checkpoint)
+            finally:
+                _active.reset(token)
+
+        return run
+
+    path = "/".join(names)
+    session.running.add(path)
+    try:
+        undo = None if rollback is None else activated(rollback)
+        return attempt(session, path, body=activated(body), undo=undo, reopen=reopen)
+    finally:
+        session.running.discard(path)

@@ -1,0 +1,32 @@
+"""Values that are kept as JSON: checked when they are given, never at replay."""
+
+from __future__ import annotations
+
+import json
+
+from milepost.errors import Fatal
+from milepost.jobs.state import JSON
+
+
+def as_json(value: object, what: str, *, hint: str | None = None) -> JSON:
+    """``value`` as it will be read back, so that the first run sees exactly what a replay sees.
+
+    JSON is None, bool, int, float, str, list, and dict with str keys. A tuple is refused too: it would come back
+    as a list. Raises Fatal, naming ``what``, for NaN, infinity, and everything that does not come back equal.
+    """
+    try:
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        text.encode()
+        read = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _not_json(value, what, str(error), hint) from error
+    if read != value:
+        raise _not_json(value, what, "it would be read back as something else", hint)
+    return read
+
+
+def _not_json(value: object, what: str, reason: str, hint: str | None) -> Fatal:
+    return Fatal(
+        f"{what} is not JSON ({type(value).__name__}): {reason}",
+        hint=hint or "Use None, bool, int, finite float, str, list, and dict with str keys (a list, not a tuple).",
+    )

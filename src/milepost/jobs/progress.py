@@ -1,0 +1,85 @@
+"""One checkpoint's record under way: every durable move, position and ledger entry of it goes through here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from milepost.errors import Fatal
+from milepost.jobs.event import BatchCommitted, PositionSaved
+from milepost.jobs.ledger import Counts, Entry, RejectedRow
+from milepost.jobs.recovery import last_failure, recovers
+from milepost.jobs.session import Session
+from milepost.jobs.state import JSON, Failure, Move, Record, State, move
+
+
+class Progress:
+    """The record of one path, kept equal to what is durable (or will be with the open transaction).
+
+    ``failure`` and ``recovering`` are about the attempts before this one, and do not change.
+    """
+
+    def __init__(self, session: Session, path: str) -> None:
+        found = session.store.get(session.lease.job, path)
+        self.session = session
+        self.record = found or Record(path=path)
+        self.failure: Failure | None = last_failure(found)
+        self.recovering = recovers(found)
+        self.again = path in session.started  # in this very run
+
+    @property
+    def path(self) -> str:
+        return self.record.path
+
+    def start(self) -> None:
+        """START, or REOPEN if it was complete."""
+        happening = Move.REOPEN if self.record.state is State.COMPLETE else Move.START
+        self._move(happening, replace(self.record, attempt=self.record.attempt + 1, failure=None, result=None))
+
+    def complete(self, result: JSON) -> None:
+        self._move(Move.COMPLETE, replace(self.record, result=result, failure=None))
+
+    def fail(self, failure: Failure) -> None:
+        self._move(Move.FAIL, replace(self.record, failure=failure))
+
+    def begin_rollback(self) -> None:
+        self._move(Move.ROLL_BACK, replace(self.record, failure=None))
+
+    def finish_rollback(self) -> None:
+        """Forget what was undone and note that it was, in one transaction; only the attempt and its failure stay."""
+        store, lease = self.session.store, self.session.lease
+        after = move(self.record.state, Move.FINISH_ROLLBACK)
+        record = Record(path=self.path, state=after, attempt=self.record.attempt, failure=self.failure)
+        with store.transaction(lease):
+            store.rewind(lease, self.path)
+            store.put(lease, record)
+        self.record = record
+
+    def save(self, position: JSON) -> None:
+        if self.record.batches:
+            raise Fatal(f"the position of {self.path} is that of its last batch; it cannot be saved besides")
+        self._write(replace(self.record, position=position), PositionSaved(path=self.path, position=position))
+
+    def append(self, low: JSON, high: JSON, counts: Counts, rejects: Sequence[RejectedRow]) -> None:
+        before, path, seq = self.record, self.path, self.record.batches + 1
+        after = replace(before, position=high, counts=before.counts + counts, batches=seq)
+        entry = Entry(path=path, seq=seq, low=low, high=high, counts=counts)
+        rows = [replace(row, path=path, seq=seq) for row in rejects]
+        self.session.store.append(self.session.lease, entry, rows)
+        self._settle(after, BatchCommitted(path=path, seq=seq, position=high, counts=after.counts))
+
+    def _move(self, happening: Move, record: Record) -> None:
+        moved = replace(record, state=move(self.record.state, happening))
+        self.session.store.put(self.session.lease, moved)
+        self.record = moved
+
+    def _write(self, record: Record, event: PositionSaved) -> None:
+        self.session.store.put(self.session.lease, record)
+        self._settle(record, event)
+
+    def _settle(self, record: Record, event: PositionSaved | BatchCommitted) -> None:
+        before, self.record = self.record, record
+        self.session.committed(event, lambda: self._restore(before))
+
+    def _restore(self, record: Record) -> None:
+        self.record = record

@@ -1,0 +1,96 @@
+"""One run of a job: take the lease, bring the root checkpoint to COMPLETE, give the lease back."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from datetime import datetime
+
+from milepost.clock import Clock
+from milepost.errors import LeaseLost
+from milepost.jobs.checkpoint import Checkpoint, run_at
+from milepost.jobs.event import Emit, RunEnded, RunStarted, Told, ignore
+from milepost.jobs.failure import in_words
+from milepost.jobs.heartbeat import Heartbeat
+from milepost.jobs.recovery import recovers
+from milepost.jobs.session import Session
+from milepost.jobs.state import JSON
+from milepost.jobs.stop import Stop
+from milepost.jobs.store import Store
+
+
+def run(
+    name: str,
+    main: Callable[[Checkpoint], JSON],
+    *,
+    store: Store,
+    clock: Clock,  # noqa: ARG001  # for waiting before a retry, which comes with an issue of its own
+    emit: Emit = ignore,
+    stop: Stop | None = None,
+    holder: str | None = None,
+    ttl: float = 60.0,
+    reopen: bool = False,
+) -> JSON:
+    """Run the job ``name`` to its end and return what ``main`` gave; skip it if the job is complete already.
+
+    ``ttl`` is the lease's, in seconds; it is renewed every third of it. ``holder`` tells others who runs. ``reopen``
+    lets a complete job go on. Raises LeaseHeld if another run lives, Interrupted if ``stop`` was requested, LeaseLost
+    if another run took over, and else what ``main`` raised, after recording it.
+    """
+    lease = store.acquire(name, holder=holder or this_process(), ttl=ttl)
+    heartbeat = Heartbeat(store, lease)
+    session = Session(store, lease, emit=emit, stop=stop or Stop(), heartbeat=heartbeat)
+    try:
+        with heartbeat:
+            result = _run_root(session, main, reopen=reopen)
+    except BaseException as error:
+        _end_badly(session, error)
+        raise
+    store.release(lease, outcome="complete")
+    emit(RunEnded(job=name, outcome="complete", error=None))
+    return result
+
+
+def this_process() -> str:
+    """Host and process, for people to read; nothing is decided by it."""
+    return f"{socket.gethostname()} pid {os.getpid()}"
+
+
+def _run_root(session: Session, main: Callable[[Checkpoint], JSON], *, reopen: bool) -> JSON:
+    lease = session.lease
+    recovering = recovers(session.store.get(lease.job, ""))
+    paused = session.paused_for
+    session.emit(
+        RunStarted(
+            job=lease.job,
+            epoch=lease.epoch,
+            store=session.store.url,
+            recovering=recovering,
+            paused_for=paused.total_seconds() if recovering and paused is not None else None,
+        )
+    )
+    session.now = _pinned_now(session)
+    return run_at(session, (), main, reopen=reopen)
+
+
+def _pinned_now(session: Session) -> datetime:
+    lease = session.lease
+    pinned = session.store.remember(lease, "", "now", lease.acquired_at.isoformat())
+    return datetime.fromisoformat(pinned)
+
+
+def _end_badly(session: Session, error: BaseException) -> None:
+    """Record how the run ended, as far as it may still write; what goes wrong here never hides ``error``."""
+    outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+    said = in_words(error)
+    try:
+        if isinstance(error, LeaseLost) or session.lost is not None:
+            session.emit(
+                Told(message="the lease is lost: another run has taken over, and this one wrote nothing since")
+            )
+        else:
+            session.store.release(session.lease, outcome=outcome, error=said)
+        session.emit(RunEnded(job=session.lease.job, outcome=outcome, error=said))
+    except Exception as second:  # noqa: BLE001  # whatever it is, the first error is the one to be raised
+        error.add_note(f"And the end of the run could not be recorded: {in_words(second)}")
