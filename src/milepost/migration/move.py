@@ -82,6 +82,7 @@ class Batches:
                 self._record(rows, batch, outcome, refused)
         except _Torn as found:
             return found.halves
+        self.columns = self.columns or (batch.columns if batch.rows else ())
         return []
 
     def _load(self, connection: object, batch: Restructured) -> Loaded:
@@ -89,13 +90,13 @@ class Batches:
             return Loaded(loaded=0, unchanged=0)
         if not self.columns:
             check_columns(self.route.object, self.route.target.describe(), batch.columns)
-            self.columns = tuple(self.checkpoint.remember("columns", list(batch.columns)))
-        return self.route.target.load(connection, batch.rows, self._loading())
+            self.checkpoint.remember("columns", list(batch.columns))
+        return self.route.target.load(connection, batch.rows, self._loading(batch.columns))
 
-    def _loading(self) -> Loading:
+    def _loading(self, columns: tuple[str, ...]) -> Loading:
         each = self.route.object
         return Loading(
-            columns=self.columns,
+            columns=columns,
             key=each.target_key,
             fresh=self.fresh,
             last_wins=each.on_duplicate == "last",

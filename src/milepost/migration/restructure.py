@@ -75,7 +75,7 @@ def restructure(
         except Exception as error:  # noqa: BLE001 - whatever a row provokes in the user's function is that row's
             done.rejects.append(Unmoved(index=index, stage="restructure", reason=explain(error)))
             continue
-        if result is None:
+        if result is None or result == []:
             done.filtered += 1
             continue
         for one in _dicts(each, result):

@@ -15,8 +15,8 @@ class Table:
 
     ``key`` identifies a row: one column's name, or a tuple of names. A source is read in its order; a target is
     upserted on it, and must hold it unique. ``columns`` limits what is read to those, ``where`` is a condition in the
-    source's SQL. ``id`` is a key that the target makes itself, ``modified`` a column that tells when a row was last changed.
-    ``database`` is a URL that takes the place of the migration's own.
+    source's SQL. ``id`` is a key that the target makes itself, ``modified`` a column that tells when a row was last
+    changed. ``database`` is a URL that takes the place of the migration's own.
     """
 
     name: str

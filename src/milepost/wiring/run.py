@@ -12,10 +12,10 @@ from functools import partial
 from milepost.clock import Clock, SystemClock
 from milepost.databases.url import expand, hide_password
 from milepost.errors import PlanError, StoreError
-from milepost.jobs import runner
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.event import Emit, ignore
 from milepost.jobs.job import Job
+from milepost.jobs.runner import run as run_to_end
 from milepost.jobs.state import JSON
 from milepost.jobs.stop import Stop
 from milepost.jobs.store import Store
@@ -129,7 +129,7 @@ def _start(
     reopen: bool,
 ) -> JSON:
     with closing(_opened(store_url(job, urls))) as store:
-        return runner.run(
+        return run_to_end(
             job.name,
             main,
             store=store,

@@ -1,0 +1,89 @@
+"""A changed definition is told by what changed; comments and layout are no change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from milepost.errors import DefinitionChanged
+from milepost.jobs.state import State
+from milepost.migration.definition import definition, difference, source_text
+from milepost.migration.object import Object
+from milepost.migration.pin import Pin, check_definition
+from milepost.migration.table import Rows, Table
+
+
+def first(row: dict[str, Any]) -> dict[str, Any]:
+    return {"id": row["id"], "name": row["name"].strip()}
+
+
+def commented(row: dict[str, Any]) -> dict[str, Any]:
+    # names come with blanks
+    return {
+        "id": row["id"],
+        "name": row["name"].strip(),
+    }
+
+
+def changed(row: dict[str, Any]) -> dict[str, Any]:
+    return {"id": row["id"], "name": row["name"].upper()}
+
+
+def an_object(function: Callable[..., Any] | None, **settings: Any) -> Object:
+    place = Table("customers", key="id")
+    return Object(**{"name": "customer", "source": place, "target": place, "function": function} | settings)
+
+
+def test_comments_and_layout_do_not_count() -> None:
+    text = source_text(commented)
+    assert text.replace("commented", "first") == source_text(first)
+
+
+def test_a_changed_function_is_shown_by_its_lines() -> None:
+    lines = difference(definition(an_object(first)), definition(an_object(changed))).splitlines()
+    assert any(line.startswith("-") and ".strip()" in line for line in lines)
+    assert any(line.startswith("+") and ".upper()" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"source": Table("customers", key="id", where="active")},
+        {"source": Table("customers", key=("id", "name"))},
+        {"target": Table("customer", key="id")},
+        {"parents": {("x",): an_object(None)}},
+        {"columns": {"id": "number"}},
+        {"on_duplicate": "last"},
+        {"source": Rows(lambda after: iter([]), key="id")},
+    ],
+)
+def test_every_setting_that_moves_other_rows_counts(settings: dict[str, Any]) -> None:
+    assert difference(definition(an_object(None)), definition(an_object(None, **settings)))
+
+
+def test_another_database_is_no_change_and_is_not_recorded() -> None:
+    elsewhere = Table("customers", key="id", database="postgresql://me:secret@host/db")
+    assert difference(definition(an_object(None)), definition(an_object(None, source=elsewhere))) == ""
+    assert "secret" not in str(definition(an_object(None, source=elsewhere)))
+
+
+def a_pin(each: Object) -> Pin:
+    return Pin(definition=definition(each), end=None, rows=1)
+
+
+@pytest.mark.parametrize("state", [State.STARTED, State.FAILED, State.ROLLING_BACK, State.ROLLED_BACK])
+def test_a_half_done_object_is_refused_with_the_difference_and_three_ways_out(state: State) -> None:
+    with pytest.raises(DefinitionChanged) as refused:
+        check_definition(an_object(changed), state, a_pin(an_object(first)))
+    assert ".upper()" in refused.value.message
+    for way in ("--accept-changed customer", "rewind FILE customer", "put the old definition back"):
+        assert way in (refused.value.hint or "")
+
+
+def test_a_complete_object_is_told_of_and_a_pending_one_is_not() -> None:
+    pin = a_pin(an_object(first))
+    assert ".upper()" in (check_definition(an_object(changed), State.COMPLETE, pin) or "")
+    assert check_definition(an_object(changed), State.PENDING, pin) is None
+    assert check_definition(an_object(first), State.STARTED, pin) is None

@@ -1,0 +1,67 @@
+"""The user's own reader as a source: called with the last key, its rows looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from milepost.errors import Fatal
+from milepost.migration.rows import RowsSource
+from milepost.migration.table import Rows
+
+
+def a_source(rows: list[Any], key: Any = "id") -> RowsSource:
+    return RowsSource(Rows(lambda after: iter(rows), key=key))
+
+
+def read(source: RowsSource, after: Any = None, chunk: int = 2) -> list[list[Any]]:
+    return list(source.read(after, None, chunk))
+
+
+def test_rows_come_in_chunks_with_the_columns_of_the_first() -> None:
+    source = a_source([{"id": n, "name": "x"} for n in range(3)])
+    assert read(source) == [[(0, "x"), (1, "x")], [(2, "x")]]
+    assert source.columns == ("id", "name")
+
+
+def test_the_order_of_a_dict_does_not_matter() -> None:
+    assert read(a_source([{"id": 1, "n": 2}, {"n": 4, "id": 3}])) == [[(1, 2), (3, 4)]]
+
+
+@pytest.mark.parametrize(
+    ("key", "after", "given"), [("id", (5,), 5), (("id", "n"), (5, 6), (5, 6)), ("id", None, None)]
+)
+def test_the_reader_is_given_a_value_for_a_single_key_and_a_tuple_for_a_composite(
+    key: Any, after: Any, given: Any
+) -> None:
+    seen = []
+
+    def reader(after: Any) -> Iterator[dict[str, Any]]:
+        seen.append(after)
+        return iter([])
+
+    assert read(RowsSource(Rows(reader, key=key)), after) == []
+    assert seen == [given]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([(1, 2)], "which is no dict"),
+        ([{"n": 1}], "without id, which is its key"),
+        ([{"id": None}], "holds None"),
+        ([{"id": 1}, {"id": 1}], r"gave the key \(1,\) twice"),
+        ([{"id": 1}, {"id": 2, "n": 1}], "where the rows before it have id"),
+        ([{"id": 1}, 7], "gave 7"),
+    ],
+)
+def test_what_cannot_be_moved_is_named(rows: list[Any], said: str) -> None:
+    with pytest.raises(Fatal, match=said):
+        read(a_source(rows))
+
+
+def test_a_reader_that_gives_the_last_committed_row_again_is_caught() -> None:
+    with pytest.raises(Fatal, match="twice"):
+        read(a_source([{"id": 1}, {"id": 2}]), after=(1,))
