@@ -1,0 +1,113 @@
+"""Run one statement for each row of a batch; a row that SQLite refuses does not stop the others."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+
+from milepost.connectors.sql.sqlite.fault import code, fault
+from milepost.errors import Fatal
+from milepost.migration.source import Row
+
+ROW_CODES = frozenset({sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG})
+BINDING = (OverflowError, UnicodeEncodeError)  # sqlite3 cannot hand the value to SQLite
+FAULTS = (sqlite3.Error, *BINDING)
+QUOTED = re.compile(r'"[^"]*"')
+SAVEPOINT = "milepost_row"
+
+RowFault = sqlite3.Error | OverflowError | UnicodeEncodeError
+OnFault = Callable[[int, RowFault], None]
+
+
+class Ignored(sqlite3.Error):
+    """A trigger dropped the row in silence: RAISE(IGNORE)."""
+
+    def __init__(self) -> None:
+        super().__init__("a trigger of the table ignores the row")
+
+
+def insert_each(connection: sqlite3.Connection, sql: str, rows: Iterable[Row], on_fault: OnFault) -> None:
+    """Run the statement for every row. ``on_fault`` is given the place of each row that is refused, and why.
+
+    The rows before a refused one stay, and it goes on behind it: every row is tried once. A fault that is no row's is
+    raised as Retryable or Fatal.
+    """
+    place = -1
+
+    def counted() -> Iterator[Row]:
+        nonlocal place
+        for row in rows:
+            place += 1
+            yield row
+
+    feed = counted()
+    while True:
+        try:
+            connection.executemany(sql, feed)
+        except FAULTS as error:
+            require_row_fault(connection, sql, error)
+            on_fault(place, error)
+        else:
+            return
+
+
+def insert_carefully(connection: sqlite3.Connection, sql: str, rows: Iterable[Row], on_fault: OnFault) -> None:
+    """The same for a table whose triggers may drop a row in silence, or fail and leave half of it behind."""
+    for place, row in enumerate(rows):
+        try:
+            with guarded(connection):
+                execute_for_one(connection, sql, row)
+        except Ignored as error:
+            on_fault(place, error)
+        except FAULTS as error:
+            require_row_fault(connection, sql, error)
+            on_fault(place, error)
+
+
+def execute_for_one(connection: sqlite3.Connection, sql: str, parameters: Row) -> None:
+    """Run a statement that changes one row; raise Ignored if it did not."""
+    if connection.execute(sql, parameters).rowcount != 1:
+        raise Ignored
+
+
+class guarded:  # noqa: N801 - a context manager, read as a word
+    """A savepoint around what may fail: an error inside leaves no trace in the database."""
+
+    def __init__(self, connection: sqlite3.Connection, name: str = SAVEPOINT) -> None:
+        self._connection = connection
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._connection.execute(f"SAVEPOINT {self._name}")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if not self._connection.in_transaction:
+            return  # everything was rolled back, savepoints too
+        if kind is not None:
+            self._connection.execute(f"ROLLBACK TO {self._name}")
+        self._connection.execute(f"RELEASE {self._name}")
+
+
+def require_row_fault(connection: sqlite3.Connection, sql: str, error: RowFault, where: str = "the target") -> None:
+    """Return if SQLite refused this row's values, so that another row may pass; raise what it is otherwise."""
+    if not connection.in_transaction:
+        raise Fatal(
+            f"{where}: the whole batch was rolled back by the database: {error}",
+            hint="A trigger with RAISE(ROLLBACK) does that, and so does a full disk. Mend it, and run again.",
+        ) from error
+    if isinstance(error, BINDING) or code(error) in ROW_CODES:
+        return
+    if code(error) == sqlite3.SQLITE_ERROR and _can_be_prepared(connection, sql):
+        return  # a function in a CHECK, a trigger or a generated column choked on a value
+    raise fault(error, where) from error
+
+
+def _can_be_prepared(connection: sqlite3.Connection, sql: str) -> bool:
+    """Whether the statement itself is right: tables, columns and functions are there."""
+    try:
+        marks = QUOTED.sub("", sql).count("?")
+        connection.execute(f"EXPLAIN {sql}", (None,) * marks).close()
+    except sqlite3.Error:
+        return False
+    return True

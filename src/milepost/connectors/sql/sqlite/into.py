@@ -1,0 +1,155 @@
+"""What there is to know of a table before rows are loaded into it: looked up once, used for every batch."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from dataclasses import dataclass
+
+from milepost.connectors.sql.fit import Fit
+from milepost.connectors.sql.sqlite.describe import Table, Unique, collation_of, look, require
+from milepost.connectors.sql.sqlite.values import fit_for
+from milepost.migration.target import Loading, Parent
+
+HALFWAY = re.compile(r"\b(IGNORE|FAIL)\b", re.IGNORECASE)
+DEFERRED = re.compile(r"\bDEFERRED\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A parent that each row must have: one of the object's, or of a foreign key that SQLite would check too late.
+
+    ``itself``: the parent is a row of the same table, and may come in the same batch.
+    """
+
+    parent: Parent
+    itself: bool
+    collations: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Into:
+    """A table as rows are loaded into it.
+
+    ``collations`` are those under which the key is unique, in the order of ``loading.key``. ``careful``: its triggers
+    may drop a row in silence (RAISE(IGNORE)) or leave half of it behind (RAISE(FAIL)). ``defers``: a foreign key leads
+    to the table itself, so that all are looked at beforehand, and checked by SQLite when the whole batch is in.
+    """
+
+    table: Table
+    loading: Loading
+    place: str
+    fits: tuple[Fit, ...]
+    collations: tuple[str, ...]
+    wanted: tuple[Wanted, ...]
+    foreign_keys: tuple[Parent, ...]
+    careful: bool
+    defers: bool
+
+    @property
+    def staged(self) -> bool:
+        return self.loading.staged or bool(self.wanted)
+
+    @property
+    def nullable_key(self) -> tuple[int, ...]:
+        """The places in a row of key columns that SQLite itself would let hold NULL (or fill, for a rowid)."""
+        loading, description = self.loading, self.table.description
+        columns = [
+            (place, description.column(name)) for place, name in enumerate(loading.columns) if name in loading.key
+        ]
+        return tuple(
+            place for place, column in columns if column is not None and (column.nullable or column.fills_itself)
+        )
+
+
+def look_into(connection: sqlite3.Connection, name: str, loading: Loading, shown: str) -> Into:
+    """Look at the table through the caller's connection. Raises PlanError for a table or column that is not there."""
+    table = look(connection, name, shown=shown)
+    require(table.description, loading.columns, "the row")
+    columns = [column for each in loading.columns if (column := table.description.column(each)) is not None]
+    foreign_keys = _foreign_keys(connection, table)
+    return Into(
+        table=table,
+        loading=loading,
+        place=f"{shown}: {table.name}",
+        fits=tuple(fit_for(column, strict=table.strict) for column in columns),
+        collations=_key_collations(connection, table, loading.key),
+        wanted=_wanted(connection, table, loading, foreign_keys, shown),
+        foreign_keys=foreign_keys,
+        careful=_has_halfway_triggers(connection, table),
+        defers=_leads_to_itself(table, foreign_keys),
+    )
+
+
+def _key_collations(connection: sqlite3.Connection, table: Table, key: tuple[str, ...]) -> tuple[str, ...]:
+    unique = table.unique(key)
+    if unique is None:
+        return tuple(collation_of(connection, table.quoted, name) for name in key)
+    return tuple(_collation(unique, name) for name in key)
+
+
+def _collation(unique: Unique, name: str) -> str:
+    return unique.collations[unique.columns.index(name)]
+
+
+def _has_halfway_triggers(connection: sqlite3.Connection, table: Table) -> bool:
+    triggers = connection.execute(
+        "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE", (table.name,)
+    )
+    return any(HALFWAY.search(sql) for (sql,) in triggers)
+
+
+def _wanted(
+    connection: sqlite3.Connection, table: Table, loading: Loading, foreign_keys: tuple[Parent, ...], shown: str
+) -> tuple[Wanted, ...]:
+    """The object's parents, and foreign keys that are checked at commit, when no row can be refused any more."""
+    parents = list(loading.parents)
+    late = DEFERRED.search(table.ddl) is not None or _leads_to_itself(table, foreign_keys)
+    for parent in foreign_keys if late else ():
+        known = any(each.columns == parent.columns and each.table == parent.table for each in parents)
+        if not known and set(parent.columns) <= set(loading.columns):
+            parents.append(parent)
+    return tuple(
+        Wanted(
+            parent=parent,
+            itself=_same(parent.table, table.name),
+            collations=_parent_collations(connection, parent, shown),
+        )
+        for parent in parents
+    )
+
+
+def _leads_to_itself(table: Table, foreign_keys: tuple[Parent, ...]) -> bool:
+    return any(_same(parent.table, table.name) for parent in foreign_keys)
+
+
+def _parent_collations(connection: sqlite3.Connection, parent: Parent, shown: str) -> tuple[str, ...]:
+    return _key_collations(connection, look(connection, parent.table, shown=shown), parent.key)
+
+
+def _foreign_keys(connection: sqlite3.Connection, table: Table) -> tuple[Parent, ...]:
+    """The table's foreign keys, as parents; none where the connection does not enforce them."""
+    if connection.execute("PRAGMA foreign_keys").fetchone() != (1,):
+        return ()
+    found: dict[int, list[tuple[str, str, str | None]]] = {}
+    rows = connection.execute(
+        'SELECT id, seq, "table", "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id, seq', (table.name,)
+    )
+    for each, _, other, column, to in rows:
+        found.setdefault(each, []).append((other, column, to))
+    parents = []
+    for parts in found.values():
+        other = parts[0][0]
+        to = tuple(part[2] for part in parts if part[2] is not None)
+        key = to or _primary_key(connection, other)
+        parents.append(Parent(object=other, columns=tuple(part[1] for part in parts), table=other, key=key))
+    return tuple(parents)
+
+
+def _primary_key(connection: sqlite3.Connection, name: str) -> tuple[str, ...]:
+    rows = connection.execute("SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", (name,))
+    return tuple(name for (name,) in rows)
+
+
+def _same(one: str, other: str) -> bool:
+    return one.lower() == other.lower()

@@ -1,0 +1,77 @@
+"""Rows into a SQLite table, inside the caller's transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from milepost.connectors.sql.fit import fit_rows
+from milepost.connectors.sql.sqlite.describe import look
+from milepost.connectors.sql.sqlite.direct import load_directly
+from milepost.connectors.sql.sqlite.fault import fault, plan_fault
+from milepost.connectors.sql.sqlite.into import Into, look_into
+from milepost.connectors.sql.sqlite.stage import load_staged
+from milepost.databases.sqlite import connect_read_only
+from milepost.databases.url import sqlite_path
+from milepost.errors import PlanError
+from milepost.migration.description import Description
+from milepost.migration.source import Row
+from milepost.migration.target import Loaded, Loading, Refused
+
+
+class SqliteTarget:
+    """A Target over one table of a SQLite file. ``key`` names the columns that an upsert matches on."""
+
+    def __init__(self, url: str, *, name: str, key: tuple[str, ...]) -> None:
+        self._path = sqlite_path(url)
+        self._name = name
+        self._key = key
+        self._opened: sqlite3.Connection | None = None
+        self._into: dict[Loading, Into] = {}
+
+    def describe(self) -> Description:
+        if self._opened is None:
+            self._opened = connect_read_only(self._path)
+        try:
+            table = look(self._opened, self._name, shown=str(self._path))
+        except sqlite3.Error as error:
+            raise plan_fault(error, self._place) from error
+        if not table.description.is_table:
+            raise PlanError(f"{self._place} is a view", hint="Name the table that the rows are to go to.")
+        return table.description
+
+    def is_empty(self, connection: Any) -> bool:
+        try:
+            table = look(connection, self._name, shown=str(self._path))
+            return connection.execute(f"SELECT 1 FROM {table.quoted} LIMIT 1").fetchone() is None
+        except sqlite3.Error as error:
+            raise fault(error, self._place) from error
+
+    def load(self, connection: Any, rows: Sequence[Row], loading: Loading) -> Loaded:
+        try:
+            return self._load(connection, rows, loading)
+        except sqlite3.Error as error:
+            raise fault(error, self._place) from error
+
+    def _load(self, connection: sqlite3.Connection, rows: Sequence[Row], loading: Loading) -> Loaded:
+        into = self._into.get(loading)
+        if into is None:
+            into = self._into[loading] = look_into(connection, self._name, loading, str(self._path))
+        fitted = fit_rows(rows, into.fits)
+        load = load_staged if into.staged else load_directly
+        loaded = load(connection, fitted.rows, into)
+        moved = [
+            Refused(index=fitted.places[each.index], stage=each.stage, reason=each.reason) for each in loaded.refused
+        ]
+        refused = sorted([*fitted.refused, *moved], key=lambda each: each.index)
+        return Loaded(loaded=loaded.loaded, unchanged=loaded.unchanged, refused=tuple(refused))
+
+    def close(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.close()
+
+    @property
+    def _place(self) -> str:
+        return f"{self._path}: {self._name}"
