@@ -1,0 +1,76 @@
+"""``python -m bench [ROW …] [--scale 1] [--runs 3]``: measure, print one table, write it to bench/RESULTS.md."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import milepost
+from bench.data import Postgres, postgres, tpch
+from bench.measure import Row
+from bench.rows import memory, postgres_rows, sqlite_rows
+from bench.steps import fresh_file, steps
+
+RESULTS = Path(__file__).parent / "RESULTS.md"
+
+
+def rows_of(server: Postgres, folder: Path, scale: float, runs: int) -> dict[str, Callable[[], Row]]:
+    """Every row by the name under which it can be run alone."""
+
+    def files(of_scale: float) -> Path:
+        with tpch(of_scale, folder) as made:
+            return made
+
+    return {
+        "postgres-orders": lambda: postgres_rows(server, files(scale), "orders", runs),
+        "postgres-lineitem": lambda: postgres_rows(server, files(scale), "lineitem", runs),
+        "sqlite-orders": lambda: sqlite_rows(files(scale), folder, "orders", runs),
+        "steps-sqlite": partial(steps, "SQLite", lambda: fresh_file(folder), runs),
+        "steps-postgres": partial(steps, "PostgreSQL", server.database, runs),
+        "memory": lambda: memory(server, files(0.1), files(1)),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("rows", nargs="*", help="rows to run (all)")
+    parser.add_argument("--scale", type=float, default=1, help="TPC-H scale of the row lanes (1)")
+    parser.add_argument("--runs", type=int, default=3, help="pairs of runs (3)")
+    wanted = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="milepost-bench-") as name, postgres() as server:
+        rows = rows_of(server, Path(name), wanted.scale, wanted.runs)
+        unknown = [row for row in wanted.rows if row not in rows]
+        if unknown:
+            parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(rows)}")
+        lines = [*head(server.version(), wanted.runs)]
+        print("\n".join(lines), flush=True)
+        for row in wanted.rows or rows:
+            lines.append(line(rows[row]()))
+            print(lines[-1], flush=True)
+    if not wanted.rows:
+        RESULTS.write_text("# Results\n\n" + "\n".join(lines) + "\n")
+
+
+def head(server: str, runs: int) -> list[str]:
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {server}"
+    version = getattr(milepost, "__version__", None) or __import__("importlib.metadata").metadata.version("milepost")
+    return [
+        f"Milepost {version}; {machine}; medians of {runs} paired runs; ratio: ours to the peer's speed.",
+        "",
+        "| work | ours | peer | ratio | |",
+        "|---|---|---|---|---|",
+    ]
+
+
+def line(row: Row) -> str:
+    return f"| {row.name} | {row.ours} | {row.peer} | {row.ratio} | {row.note} |"
+
+
+if __name__ == "__main__":
+    main()
