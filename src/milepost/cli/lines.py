@@ -1,0 +1,52 @@
+"""JSON lines: one object a line on standard output, and nothing else there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, TextIO
+
+from milepost.jobs.event import Event
+
+
+@contextmanager
+def kept_for_json() -> Iterator[TextIO]:
+    """Give standard output to the caller alone; what the user's own code prints goes to standard error meanwhile."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with os.fdopen(os.dup(kept), "w", encoding="utf-8") as out:
+            yield out
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def write_line(out: TextIO, document: Any) -> None:
+    """One object, one line, at once."""
+    out.write(json.dumps(document, ensure_ascii=False, default=_as_text) + "\n")
+    out.flush()
+
+
+def as_document(event: Event, at: datetime, hide: Callable[[str], str]) -> dict[str, Any]:
+    """The event's name (``batch_committed``), time and fields; free text goes through ``hide``."""
+    fields = asdict(event)
+    for name in ("message", "error"):
+        if isinstance(fields.get(name), str):
+            fields[name] = hide(fields[name])
+    if fields.get("failure"):
+        fields["failure"]["message"] = hide(fields["failure"]["message"])
+    name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+    return {"event": name, "at": at.isoformat(), **fields}
+
+
+def _as_text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,0 +1,124 @@
+"""Run a job and show it: the command ``run``, and what ``job.run()`` in a user's own file does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from typing import TextIO
+
+from milepost.cli.again import other_command, this_command
+from milepost.cli.explain import COMPLETE, FAILED, INTERRUPTED, Explanation, explain, hide_secrets
+from milepost.cli.face import Face, choose_face
+from milepost.cli.human import duration, rows
+from milepost.cli.lines import as_document, write_line
+from milepost.cli.report import error_document, say_on_stderr, show_explanation
+from milepost.cli.view import View, seen, total
+from milepost.clock import Clock, SystemClock
+from milepost.databases.url import expand
+from milepost.errors import PlanError
+from milepost.jobs.event import Event
+from milepost.jobs.job import Job
+from milepost.jobs.state import JSON
+from milepost.jobs.stop import Stop, catch_signals
+from milepost.migration.migration import Migration
+from milepost.wiring.run import NO_URLS, Urls, run
+
+
+def run_and_draw(
+    job: Job | Migration,
+    *,
+    urls: Urls = NO_URLS,
+    out: TextIO | None = None,
+    accept_changed: frozenset[str] = frozenset(),
+    reference: str | None = None,
+) -> tuple[int, JSON]:
+    """Run the job, drawing it on standard error; the exit status, and the job's result when that is 0.
+
+    Events go to ``out`` as JSON lines where it is given. ``reference`` is the FILE that the command was given.
+    """
+    clock = SystemClock()
+    shown = Showing(clock=clock, urls=known_urls(job, urls), out=out)
+    stop = Stop()
+    try:
+        with catch_signals(stop, on_request=shown.face.stopping):
+            result = run(job, urls=urls, emit=shown.emit, stop=stop, accept_changed=accept_changed, clock=clock)
+    except BaseException as error:  # noqa: BLE001 - whatever ended the run is shown, and told by the exit status
+        shown.face.close()
+        return shown.fail(error), None
+    shown.face.close()
+    shown.complete(reference)
+    return COMPLETE, result
+
+
+class Showing:
+    """One run as it is shown: the view so far, where it is drawn, and the JSON lines."""
+
+    def __init__(self, *, clock: Clock, urls: list[str], out: TextIO | None) -> None:
+        self.clock = clock
+        self.hide = partial(hide_secrets, urls=urls)
+        self.out = out
+        self.view = View()
+        self.turn = threading.Lock()
+        self.face: Face = choose_face(live=out is None or not out.isatty(), clock=clock, hide=self.hide)
+
+    def emit(self, event: Event) -> None:
+        """Draw the event. Events of several threads take turns."""
+        with self.turn:
+            self.view = seen(self.view, event, self.clock.monotonic())
+            if self.out is not None:
+                write_line(self.out, as_document(event, self.clock.now(), self.hide))
+            self.face.show(event, self.view)
+
+    def complete(self, reference: str | None) -> None:
+        self._summary()
+        counts, took = total(self.view), self.clock.monotonic() - (self.view.started or self.clock.monotonic())
+        say_on_stderr(f"{self.view.job}: complete in {duration(took)}.", style="green")
+        if counts.rejected:
+            where = "" if reference is None else f": {other_command('rejects', reference)}"
+            say_on_stderr(f"{rows(counts.rejected)} rejected, kept in the store{where}", style="yellow")
+
+    def fail(self, error: BaseException) -> int:
+        """Show what ended the run and what to do next; the exit status."""
+        started = bool(self.view.job)
+        explained = explain(error, started=started)
+        if started:
+            self._summary()
+        if self.out is not None and self.view.outcome is None:
+            write_line(self.out, {"event": "error", **error_document(explained, self.hide)})
+        show_explanation(explained, self.hide, error)
+        for text in _next(explained):
+            say_on_stderr(text, style="bold")
+        return explained.status
+
+    def _summary(self) -> None:
+        from milepost.cli.draw import summary
+        from milepost.cli.tables import console
+
+        screen = console(to_stderr=True)
+        if self.view.branches.keys() - {""}:
+            plain = not screen.encoding.lower().startswith("utf")
+            screen.print(summary(self.view, self.clock.monotonic(), plain=plain))
+
+
+def _next(explained: Explanation) -> Iterator[str]:
+    if explained.status == FAILED:
+        yield f"What is committed stays. Run the same command again to resume: {this_command()}"
+    if explained.status == INTERRUPTED:
+        yield f"Run the same command again to resume: {this_command()}"
+
+
+def known_urls(job: Job | Migration, urls: Urls) -> list[str]:
+    """Every URL that the job may connect to, environment variables put in: their passwords are not to be shown."""
+    given = [urls.source, urls.target, urls.store, job.store]
+    if isinstance(job, Migration):
+        given += [job.source, job.target]
+        given += [getattr(place, "database", None) for each in job.objects for place in (each.source, each.target)]
+    return [_expanded(url) for url in given if url is not None]
+
+
+def _expanded(url: str) -> str:
+    try:
+        return expand(url)
+    except PlanError:
+        return url

@@ -1,0 +1,199 @@
+"""What the store knows of a job: the command ``status``. Reads only, also while a run goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, TextIO
+
+from milepost.cli.again import other_command
+from milepost.cli.human import duration, key, moment, number
+from milepost.cli.lines import write_line
+from milepost.cli.looking import look, shown_url
+from milepost.jobs.job import Job
+from milepost.jobs.lease import Run
+from milepost.jobs.ledger import NO_ROWS, Counts
+from milepost.jobs.state import Record, State
+from milepost.migration.migration import Migration
+from milepost.wiring.run import Urls
+
+LATEST_RUNS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """A job as its store knows it. ``now`` is the store's time (None: there is no store yet)."""
+
+    job: str
+    store: str
+    now: datetime | None
+    runs: tuple[Run, ...] = ()
+    checkpoints: tuple[Record, ...] = ()
+
+    @property
+    def state(self) -> State:
+        """The state of the job's own checkpoint."""
+        return next((record.state for record in self.checkpoints if not record.path), State.PENDING)
+
+    @property
+    def open_run(self) -> Run | None:
+        """The latest run if its end is not recorded: it goes on, or was killed."""
+        return self.runs[-1] if self.runs and self.runs[-1].ended_at is None else None
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether that run's lease is over: another may start at once."""
+        run = self.open_run
+        return run is not None and self.now is not None and self.now >= run.lease_until
+
+
+def show_status(job: Job | Migration, urls: Urls, out: TextIO | None, reference: str) -> None:
+    """Write the status as one JSON object to ``out``, or for people to standard output."""
+    found = read(job, urls)
+    if out is not None:
+        write_line(out, as_document(found))
+    else:
+        _draw(found, reference)
+
+
+def read(job: Job | Migration, urls: Urls) -> Status:
+    """Ask the store."""
+    with look(job, urls) as store:
+        if store is None:
+            return Status(job=job.name, store=shown_url(job, urls), now=None)
+        return Status(
+            job=job.name,
+            store=store.url,
+            now=store.now(),
+            runs=tuple(store.runs(job.name)),
+            checkpoints=tuple(store.checkpoints(job.name)),
+        )
+
+
+def as_document(status: Status) -> dict[str, Any]:
+    """The status as JSON. The fields are part of the public face."""
+    run = status.open_run
+    return {
+        "job": status.job,
+        "state": status.state,
+        "epoch": status.runs[-1].epoch if status.runs else 0,
+        "store": status.store,
+        "lease": None
+        if run is None
+        else {"holder": run.holder, "until": run.lease_until, "seen_at": run.seen_at, "lapsed": status.lapsed},
+        "runs": [{name: value for name, value in asdict(run).items() if name != "job"} for run in status.runs],
+        "checkpoints": [_checkpoint(record) for record in status.checkpoints],
+    }
+
+
+def _checkpoint(record: Record) -> dict[str, Any]:
+    return {
+        "path": record.path,
+        "state": record.state,
+        "attempt": record.attempt,
+        "position": record.position,
+        **asdict(record.counts),
+        "batches": record.batches,
+        "started_at": record.started_at,
+        "finished_at": record.finished_at,
+        "error": None if record.failure is None else record.failure.message,
+    }
+
+
+def headline(status: Status) -> str:
+    """The state in words, with who runs it, or ran it last."""
+    run = status.open_run
+    if run is None:
+        ended = status.runs[-1] if status.runs else None
+        by = "" if ended is None or status.state is State.COMPLETE else f"; run {ended.epoch}, {ended.outcome}"
+        return f"{status.state}{by}"
+    sign = "" if status.now is None else f", last sign of life {_since(run.seen_at, status.now)} ago"
+    if status.lapsed:
+        return f"{_half_done(status.state)}, not running; run {run.epoch} by {run.holder} was killed{sign}"
+    lease = f"lease until {moment(run.lease_until)}"
+    return f"{_half_done(status.state)}; run {run.epoch} is held by {run.holder}{sign}, {lease}"
+
+
+def state_of(record: Record, status: Status) -> str:
+    """A checkpoint's state for people: what no run works on any more does not look as if it were running."""
+    running = status.open_run is not None and not status.lapsed
+    if record.state in {State.STARTED, State.ROLLING_BACK} and not running:
+        return f"{record.state}, not running"
+    return str(record.state)
+
+
+def _half_done(state: State) -> str:
+    return "started" if state in {State.PENDING, State.FAILED} else str(state)
+
+
+def _since(then: datetime, now: datetime) -> str:
+    return duration((now - then).total_seconds())
+
+
+def _draw(status: Status, reference: str) -> None:
+    from rich.text import Text
+
+    from milepost.cli.tables import console
+
+    screen = console()
+    screen.print(Text.assemble((status.job, "bold"), f": {headline(status)}"), soft_wrap=True)
+    screen.print(f"store {status.store}{'' if status.runs else ' (none yet)'}", style="dim", soft_wrap=True)
+    below = [record for record in status.checkpoints if record.path]
+    if below:
+        screen.print()
+        screen.print(_checkpoints(below, status))
+    for record in status.checkpoints:
+        if record.failure is not None and record.state is not State.COMPLETE:
+            where = record.path or status.job
+            screen.print(Text(f"{where}: {record.failure.kind}: {record.failure.message}", style="red"))
+    if status.runs:
+        screen.print()
+        screen.print(_runs(status.runs[-LATEST_RUNS:]))
+    for text in _next(status, reference):
+        screen.print(f"\n{text}", soft_wrap=True)
+
+
+def _next(status: Status, reference: str) -> Iterator[str]:
+    if status.state is State.COMPLETE:
+        rejected = sum((record.counts for record in status.checkpoints), NO_ROWS).rejected
+        if rejected:
+            yield f"{number(rejected)} rejected: {other_command('rejects', reference)}"
+    elif status.open_run is None or status.lapsed:
+        word = "start" if status.state is State.PENDING else "resume"
+        yield f"To {word}: {other_command('run', reference)}"
+
+
+def _checkpoints(records: Sequence[Record], status: Status) -> Any:
+    from milepost.cli.tables import table
+
+    made = table(
+        "left:checkpoint", "left:state", "attempt", "left:position",
+        "read", "loaded", "unchanged", "filtered", "rejected", "batches",
+    )  # fmt: skip
+    for record in records:
+        counts = _counts(record.counts) if record.batches else [""] * 5
+        made.add_row(
+            record.path,
+            state_of(record, status),
+            str(record.attempt),
+            "" if record.state is State.COMPLETE else key(record.position, width=32),
+            *counts,
+            number(record.batches) if record.batches else "",
+        )
+    return made
+
+
+def _counts(counts: Counts) -> list[str]:
+    return [number(count) for count in (counts.read, counts.loaded, counts.unchanged, counts.filtered, counts.rejected)]
+
+
+def _runs(runs: Sequence[Run]) -> Any:
+    from milepost.cli.tables import table
+
+    made = table("run", "left:started", "left:last sign of life", "left:by", "left:ended")
+    for run in runs:
+        error = "" if run.error is None else f": {run.error.partition(chr(10))[0]}"
+        ended = f"{run.outcome}{error}" if run.ended_at is not None else "no end recorded"
+        made.add_row(str(run.epoch), moment(run.started_at), moment(run.seen_at), run.holder, ended)
+    return made

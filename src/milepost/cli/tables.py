@@ -1,0 +1,26 @@
+"""Tables and consoles as the command draws them."""
+
+from __future__ import annotations
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+WIDE = 200  # where there is no terminal nothing is cut at 80
+
+
+def console(*, to_stderr: bool = False) -> Console:
+    """Colours only on a terminal, and none under NO_COLOR; text is never taken for markup."""
+    made = Console(stderr=to_stderr, highlight=False, markup=False, emoji=False)
+    if not made.is_terminal:
+        made.width = WIDE
+    return made
+
+
+def table(*columns: str) -> Table:
+    """A table without a frame; columns are right-aligned numbers unless they say ``left:``."""
+    made = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    for column in columns:
+        left, _, title = column.rpartition(":")
+        made.add_column(title, justify="left" if left else "right", overflow="fold")
+    return made
