@@ -33,7 +33,7 @@ class Checkpoint:
     def __init__(self, progress: Progress, names: tuple[str, ...]) -> None:
         self._progress = progress
         self._session = progress.session
-        self._names = names
+        self.names = names  # the path, part by part
         self._remembered: dict[str, JSON] | None = None
 
     # -- where it stands
@@ -145,7 +145,7 @@ class Checkpoint:
         Raises what ``body`` raised, after recording it, and Fatal if ``name`` is already under way.
         """
         self._refuse_call(name)
-        return run_at(self._session, (*self._names, name), body, rollback=rollback)
+        return run_at(self._session, (*self.names, name), body, rollback=rollback)
 
     def append(self, low: JSON, high: JSON, counts: Counts, rejects: Sequence[RejectedRow] = ()) -> None:
         """Add the batch ``(low, high]`` to this path's ledger; ``high`` becomes the position.
@@ -187,14 +187,20 @@ class Checkpoint:
                 f"{name} was called inside cp.transaction(): its START could not be made durable before it runs",
                 hint="Call it before or after the transaction.",
             )
-        if name in self._names or "/".join((*self._names, name)) in self._session.running:
-            raise Fatal(
-                f"{name} was called while it is under way, from {self.path}: it would never come to an end",
-                hint="Call it with other arguments, or make it a plain function.",
-            )
+        path = "/".join((*self.names, name))
+        if path in self._session.running:
+            raise under_way(path)
 
 
 _active: ContextVar[Checkpoint | None] = ContextVar("milepost_active_checkpoint", default=None)
+
+
+def under_way(what: str) -> Fatal:
+    """The error of calling a step from within itself."""
+    return Fatal(
+        f"{what} was called while it is under way: it would never come to an end",
+        hint="Call it with other arguments, or make it a plain function.",
+    )
 
 
 def active() -> Checkpoint | None:

@@ -8,7 +8,7 @@ from functools import update_wrapper
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from milepost.errors import Fatal, PlanError
-from milepost.jobs.checkpoint import Checkpoint, active
+from milepost.jobs.checkpoint import Checkpoint, active, under_way
 from milepost.jobs.identity import named_by_arguments, named_by_key
 from milepost.jobs.state import JSON
 
@@ -49,6 +49,8 @@ class Step(Generic[P, R]):
                 hint=f"Start the job with run(). To test the step, call {self.name}.function(cp, …) itself.",
             )
         name = self._identity(*args, **kwargs)
+        if name in checkpoint.names:
+            raise under_way(name)
         undo = self._undo
 
         def body(cp: Checkpoint) -> JSON:

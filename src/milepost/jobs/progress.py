@@ -12,6 +12,8 @@ from milepost.jobs.recovery import last_failure, recovers
 from milepost.jobs.session import Session
 from milepost.jobs.state import JSON, Failure, Move, Record, State, move
 
+UNDER_WAY = (State.STARTED, State.ROLLING_BACK)
+
 
 class Progress:
     """The record of one path, kept equal to what is durable (or will be with the open transaction).
@@ -56,17 +58,23 @@ class Progress:
         self.record = record
 
     def save(self, position: JSON) -> None:
+        self._refuse_ended()
         if self.record.batches:
             raise Fatal(f"the position of {self.path} is that of its last batch; it cannot be saved besides")
         self._write(replace(self.record, position=position), PositionSaved(path=self.path, position=position))
 
     def append(self, low: JSON, high: JSON, counts: Counts, rejects: Sequence[RejectedRow]) -> None:
+        self._refuse_ended()
         before, path, seq = self.record, self.path, self.record.batches + 1
         after = replace(before, position=high, counts=before.counts + counts, batches=seq)
         entry = Entry(path=path, seq=seq, low=low, high=high, counts=counts)
         rows = [replace(row, path=path, seq=seq) for row in rejects]
         self.session.store.append(self.session.lease, entry, rows)
         self._settle(after, BatchCommitted(path=path, seq=seq, position=high, counts=after.counts))
+
+    def _refuse_ended(self) -> None:
+        if self.record.state not in UNDER_WAY:
+            raise Fatal(f"{self.path or 'the job'} is {self.record.state}: its checkpoint is written by its step only")
 
     def _move(self, happening: Move, record: Record) -> None:
         moved = replace(record, state=move(self.record.state, happening))
