@@ -24,7 +24,7 @@ def load_directly(connection: sqlite3.Connection, rows: Sequence[Row], into: Int
         refused.append(refusal(connection, into, places[place], tried[place], error))
 
     insert = insert_carefully if into.careful else insert_each
-    insert(connection, insert_sql(into), tried, on_fault)
+    insert(connection, insert_sql(into), tried, on_fault, into.place)
     return Loaded(loaded=len(rows) - len(refused), unchanged=0, refused=tuple(refused))
 
 

@@ -27,11 +27,11 @@ class Ignored(sqlite3.Error):
         super().__init__("a trigger of the table ignores the row")
 
 
-def insert_each(connection: sqlite3.Connection, sql: str, rows: Iterable[Row], on_fault: OnFault) -> None:
+def insert_each(connection: sqlite3.Connection, sql: str, rows: Iterable[Row], on_fault: OnFault, where: str) -> None:
     """Run the statement for every row. ``on_fault`` is given the place of each row that is refused, and why.
 
     The rows before a refused one stay, and it goes on behind it: every row is tried once. A fault that is no row's is
-    raised as Retryable or Fatal.
+    raised as Retryable or Fatal, and its message begins with ``where``.
     """
     place = -1
 
@@ -46,13 +46,15 @@ def insert_each(connection: sqlite3.Connection, sql: str, rows: Iterable[Row], o
         try:
             connection.executemany(sql, feed)
         except FAULTS as error:
-            require_row_fault(connection, sql, error)
+            require_row_fault(connection, sql, error, where)
             on_fault(place, error)
         else:
             return
 
 
-def insert_carefully(connection: sqlite3.Connection, sql: str, rows: Iterable[Row], on_fault: OnFault) -> None:
+def insert_carefully(
+    connection: sqlite3.Connection, sql: str, rows: Iterable[Row], on_fault: OnFault, where: str
+) -> None:
     """The same for a table whose triggers may drop a row in silence, or fail and leave half of it behind."""
     for place, row in enumerate(rows):
         try:
@@ -61,7 +63,7 @@ def insert_carefully(connection: sqlite3.Connection, sql: str, rows: Iterable[Ro
         except Ignored as error:
             on_fault(place, error)
         except FAULTS as error:
-            require_row_fault(connection, sql, error)
+            require_row_fault(connection, sql, error, where)
             on_fault(place, error)
 
 
@@ -89,15 +91,17 @@ class guarded:  # noqa: N801 - a context manager, read as a word
         self._connection.execute(f"RELEASE {self._name}")
 
 
-def require_row_fault(connection: sqlite3.Connection, sql: str, error: RowFault, where: str = "the target") -> None:
+def require_row_fault(connection: sqlite3.Connection, sql: str, error: RowFault, where: str) -> None:
     """Return if SQLite refused this row's values, so that another row may pass; raise what it is otherwise."""
-    if not connection.in_transaction:
-        raise Fatal(
-            f"{where}: the whole batch was rolled back by the database: {error}",
-            hint="A trigger with RAISE(ROLLBACK) does that, and so does a full disk. Mend it, and run again.",
-        ) from error
-    if isinstance(error, BINDING) or code(error) in ROW_CODES:
+    if isinstance(error, BINDING):
         return
+    if code(error) in ROW_CODES:
+        if connection.in_transaction:
+            return
+        raise Fatal(
+            f"{where}: the table's own rules rolled back the whole batch: {error}",
+            hint="A trigger with RAISE(ROLLBACK) does that. Make it RAISE(ABORT), and such a row becomes a reject.",
+        ) from error
     if code(error) == sqlite3.SQLITE_ERROR and _can_be_prepared(connection, sql):
         return  # a function in a CHECK, a trigger or a generated column choked on a value
     raise fault(error, where) from error

@@ -89,7 +89,8 @@ class SqliteSource:
                 if not self._becomes_lenient(error):
                     raise fault(error, self._where_it_is) from error
             finally:
-                cursor.close()
+                if self._opened is not None:  # closed in the middle of a read, it took its cursors with it
+                    cursor.close()
 
     def close(self) -> None:
         opened, self._opened = self._opened, None

@@ -68,7 +68,7 @@ class _Batch:
             self.refused[place] = refusal(self._connection, self._into, place, self._rows[place], error)
 
         numbered = ((place, *row) for place, row in enumerate(self._rows))
-        insert_each(self._connection, self._sql.fill, numbered, on_fault)
+        insert_each(self._connection, self._sql.fill, numbered, on_fault, self._into.place)
 
     def refuse_without_key(self) -> None:
         """A row whose key holds NULL could never be found again."""
