@@ -1,0 +1,102 @@
+"""Errors as they are shown: their exit status, the user's own lines, no password."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from milepost.cli.explain import explain, hide_secrets, users_frames
+from milepost.errors import (
+    DefinitionChanged,
+    Fatal,
+    Interrupted,
+    LeaseHeld,
+    LeaseLost,
+    PlanError,
+    Retryable,
+    StoreError,
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (Fatal("x"), 1),
+        (Retryable("x"), 1),
+        (LeaseLost("x"), 1),
+        (PlanError("x"), 2),
+        (DefinitionChanged("x"), 2),
+        (LeaseHeld("x"), 3),
+        (Interrupted("x"), 130),
+        (KeyboardInterrupt(), 130),
+        (ValueError("x"), 1),
+        (sqlite3.OperationalError("database or disk is full"), 1),
+    ],
+)
+def test_every_kind_of_error_has_its_exit_status(error: BaseException, status: int) -> None:
+    assert explain(error, started=True).status == status
+
+
+def test_a_store_that_is_none_is_wrong_usage_only_before_the_run_began() -> None:
+    assert explain(StoreError("x"), started=False).status == 2
+    assert explain(StoreError("x"), started=True).status == 1
+
+
+def raised(error: Exception) -> Exception:
+    with pytest.raises(type(error)) as caught:
+        raise error
+    return caught.value
+
+
+def test_the_users_own_line_is_shown_and_none_of_ours() -> None:
+    with pytest.raises(PlanError) as caught:
+        explain_me()
+
+    where = "\n".join(users_frames(caught.value))
+
+    assert "in explain_me" in where
+    assert "milepost/cli/" not in where
+    assert str(Path(__file__)) in where
+
+
+def explain_me() -> None:
+    from milepost.cli.load import load
+
+    load("/nowhere/at/all.py")
+
+
+def test_the_cause_in_the_users_code_is_found_behind_an_error_of_ours() -> None:
+    fatal = Fatal("customer: row 3 could not be restructured")
+    fatal.__cause__ = raised(KeyError("email"))
+
+    where = list(users_frames(fatal))
+
+    assert where[0] == "KeyError: 'email'"
+    assert "in raised" in where[1]
+
+
+def test_a_drivers_error_is_not_called_a_mistake_of_milepost() -> None:
+    assert "went wrong" not in explain(sqlite3.OperationalError("disk is full"), started=True).message
+    assert "went wrong" in explain(RuntimeError("?"), started=True).message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "could not connect to postgresql://anna:pa55word@db/crm",
+        "'postgresql+psycopg://anna:pa55word@db/crm' and sqlite:///x.db",
+        "connection to host=db user=anna password=pa55word failed",
+        "anna has pa55word",
+        "quoted pa55word%21 and plain pa55word!",
+    ],
+)
+def test_no_password_is_left_in_a_text(text: str) -> None:
+    urls = ["postgresql://anna:pa55word@db/crm", "postgresql://anna:pa55word%21@db/crm", None]
+
+    assert "pa55word" not in hide_secrets(text, urls)
+
+
+def test_a_url_without_a_password_stays_readable() -> None:
+    text = "no table x in postgresql://anna@db:5432/crm or sqlite:///a.db"
+
+    assert hide_secrets(text, ["postgresql://anna@db:5432/crm", "sqlite:///a.db"]) == text

@@ -1,0 +1,116 @@
+"""What is said of events in lines of text."""
+
+import pytest
+
+from milepost.cli.human import duration, key, number, rows, value
+from milepost.cli.telling import announcement, line, progress
+from milepost.cli.view import View, branch_of, seen
+from milepost.jobs.event import (
+    BatchCommitted,
+    CheckpointCompleted,
+    CheckpointFailed,
+    CheckpointSkipped,
+    CheckpointStarted,
+    Event,
+    RowsExpected,
+    RunStarted,
+    Told,
+)
+from milepost.jobs.ledger import Counts
+from milepost.jobs.state import Failure
+
+RUN = RunStarted(job="crm", epoch=3, store="sqlite:///x.db", recovering=True, paused_for=192.0)
+
+
+def start(path: str, failure: Failure | None, *, attempt: int = 2, position: object = None, read: int = 0) -> Event:
+    return CheckpointStarted(
+        path=path,
+        attempt=attempt,
+        recovering=attempt > 1,
+        failure=failure,
+        position=position,
+        counts=Counts(read=read, loaded=read),
+    )
+
+
+def view_after(*events: tuple[float, Event]) -> View:
+    view = View()
+    for at, event in events:
+        view = seen(view, event, at)
+    return view
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0.0s"), (0.44, "0.4s"), (12, "12s"), (72.9, "1m 12s"), (10_920, "3h 02m"), (190_800, "2d 05h"), (-1, "0.0s")],
+)
+def test_durations_show_their_two_largest_units(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_numbers_have_their_commas() -> None:
+    assert (number(336_776), number(None), rows(1), rows(2_000)) == ("336,776", "?", "1 row", "2,000 rows")
+
+
+def test_a_key_reads_as_its_values_and_a_position_of_a_step_as_json() -> None:
+    assert key(["2013-01-01", {"decimal": "1.10"}, 7]) == "2013-01-01, 1.10, 7"
+    assert key({"page": 3}) == '{"page": 3}'
+    assert key(None) == ""
+    assert len(value("x" * 500, width=40)) == 40
+
+
+@pytest.mark.parametrize(
+    ("failure", "text"),
+    [
+        (Failure(kind="killed", message=""), "crm: recovering. The last run was killed 3m 12s ago."),
+        (Failure(kind="interrupted", message=""), "crm: recovering. The last run was interrupted 3m 12s ago."),
+        (
+            Failure(kind="error", message="disk full\nat line 3"),
+            "crm: recovering. The last run failed (disk full) 3m 12s ago.",
+        ),
+    ],
+)
+def test_a_recovering_run_says_what_ended_the_last_one_and_how_long_ago(failure: Failure, text: str) -> None:
+    assert announcement(view_after((0, RUN)), start("", failure)) == text
+
+
+def test_a_resumed_object_says_where_it_goes_on() -> None:
+    event = start("invoice", Failure(kind="killed", message=""), position=[4_000], read=120_000)
+
+    assert announcement(view_after((0, RUN)), event) == "invoice: resuming after 120,000 rows at 4000 (attempt 2)"
+
+
+def test_an_object_that_had_committed_nothing_does_not_claim_to_resume() -> None:
+    event = start("invoice", Failure(kind="error", message="x"))
+
+    assert announcement(view_after((0, RUN)), event) == "invoice: starting again from its beginning (attempt 2)"
+
+
+def test_what_was_told_is_announced_with_its_place() -> None:
+    assert announcement(View(), Told(message="look")) == "look"
+    assert announcement(View(), Told(message="look", path="invoice")) == "invoice: look"
+
+
+def test_starts_and_ends_have_lines_and_the_job_itself_has_none() -> None:
+    done = CheckpointCompleted(path="invoice", counts=Counts(read=10, loaded=10))
+    view = view_after((0, RUN), (1, start("invoice", None, attempt=1)), (73, done))
+
+    assert line(view, start("invoice", None, attempt=1)) == "invoice: started"
+    assert line(view, done) == "invoice: complete, 10 rows in 1m 12s"
+    assert line(view, CheckpointSkipped(path="a", counts=Counts(read=1))) == "a: complete already, 1 row"
+    assert line(view, CheckpointFailed(path="a", failure=Failure(kind="error", message="no\nmore"))) == "a: error: no"
+    assert line(view, CheckpointCompleted(path="", counts=Counts())) is None
+
+
+def test_progress_shows_share_rows_rate_time_left_and_rejects() -> None:
+    counts = Counts(read=61, loaded=59, rejected=2)
+    view = view_after(
+        (0, RUN),
+        (0, start("invoice", None, attempt=1)),
+        (0, RowsExpected(path="invoice", rows=100)),
+        (10, BatchCommitted(path="invoice", seq=1, position=[61], counts=counts)),
+    )
+
+    told = progress(branch_of(view, "invoice"), 10)
+
+    assert told == "invoice: 61%, 61 of 100 rows, 6 rows/s, 6.4s left, 2 rejected"
