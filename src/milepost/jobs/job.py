@@ -104,7 +104,7 @@ class Job:
 
     @overload
     def step(
-        self, *, key: Callable[P, JSON] | None = None, name: str | None = None
+        self, *, key: Callable[..., JSON] | None = None, name: str | None = None
     ) -> Callable[[Callable[Concatenate[Checkpoint, P], R]], Step[P, R]]: ...
 
     def step(self, function: Any = None, *, key: Callable[..., JSON] | None = None, name: str | None = None) -> Any:
