@@ -29,6 +29,7 @@ check: .venv/develop.stamp ## Lint, format, types, imports, tidiness
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+	.venv/bin/mypy tests/typing
 	.venv/bin/lint-imports
 	.venv/bin/python -m pytest -q tests/unit/test_tidy.py
 
