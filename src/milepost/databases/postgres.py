@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from milepost.databases.url import hide_password
-from milepost.errors import MilepostError, PlanError, Retryable
+from milepost.errors import MilepostError, PlanError, Retryable, StoreError
 
 if TYPE_CHECKING:
     import psycopg
@@ -19,6 +21,7 @@ SETTINGS = {
     "client_min_messages": "warning",
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
+    "default_transaction_isolation": "read committed",
 }
 
 
@@ -51,6 +54,49 @@ def _settle(connection: psycopg.Connection[Any], read_only: bool) -> None:
         settings["synchronous_commit"] = "on"  # durable means fsynced, whatever the server's default is
     chosen = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
     connection.execute(f"SELECT {chosen}".encode())
+    _notice_our_death(connection)
+
+
+def _notice_our_death(connection: psycopg.Connection[Any]) -> None:
+    """Where the server can, it looks every second whether the client of a long statement is still there."""
+    import psycopg
+
+    with suppress(psycopg.errors.InvalidParameterValue, psycopg.errors.UndefinedObject):
+        connection.execute("SET client_connection_check_interval = '1s'")
+
+
+@contextmanager
+def explained(where: str) -> Iterator[None]:
+    """Errors of the server that are the user's business become MilepostErrors about ``where``; others pass."""
+    import psycopg
+
+    try:
+        yield
+    except psycopg.Error as error:
+        told = _explanation(where, error)
+        if told is None:
+            raise
+        raise told from error
+
+
+def _explanation(where: str, error: psycopg.Error) -> MilepostError | None:
+    from psycopg import OperationalError, errors
+
+    said = error.diag.message_primary or str(error).strip()
+    if isinstance(error, errors.DiskFull):
+        return StoreError(f"the disk of {where} is full: {said}", hint="Make room; the same command resumes.")
+    if isinstance(error, errors.InsufficientPrivilege | errors.ReadOnlySqlTransaction):
+        return StoreError(f"{where} cannot be used: {said}", hint="Check what the user of the URL may do there.")
+    if isinstance(error, errors.UndefinedTable | errors.UndefinedColumn):
+        return StoreError(f"{where} was changed meanwhile: {said}", hint="Keep it; restore a backup if need be.")
+    clash = errors.LockNotAvailable | errors.SerializationFailure | errors.DeadlockDetected
+    gone = isinstance(error, OperationalError) and error.sqlstate is None
+    if gone or isinstance(error, clash | errors.OperatorIntervention):
+        return Retryable(
+            f"the connection to {where} failed: {said}",
+            hint="Check that the server runs and can be reached; then run the same command to resume.",
+        )
+    return None
 
 
 def _plain(url: str) -> str:

@@ -1,32 +1,37 @@
-"""SQLite connections: durable ones that write, and strictly read-only ones."""
+"""SQLite connections: durable ones that write, and strictly read-only ones; and their errors in plain words."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from milepost.errors import PlanError, StoreError
+from milepost.clock import SystemClock
+from milepost.errors import MilepostError, PlanError, Retryable, StoreError
 
 BUSY_SECONDS = 60.0
 
+_CLOCK = SystemClock()
 
-def connect(path: Path) -> sqlite3.Connection:
+
+def connect(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
     """A connection that writes, created if need be: WAL, synchronous=FULL, foreign keys on, autocommit.
 
     WAL with FULL survives power loss: every commit is fsynced. Transactions are begun by hand (``BEGIN IMMEDIATE``).
-    Usable from several threads as long as only one uses it at a time. Raises StoreError for a file that is not SQLite.
+    Usable from several threads as long as only one uses it at a time. A lock of somebody else is waited for, up to
+    ``busy_seconds``. Raises StoreError for a file that is not SQLite, PlanError for one that cannot be opened.
     """
     try:
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
     except sqlite3.OperationalError as error:
         raise PlanError(f"{path} cannot be opened: {error}", hint="Check the folder and its permissions.") from error
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-    except sqlite3.DatabaseError as error:
+        with explained(str(path)):
+            _settle(connection, busy_seconds)
+    except BaseException:
         connection.close()
-        raise StoreError(f"{path} cannot be used: {error}", hint="Name another file, or restore this one.") from error
+        raise
     return connection
 
 
@@ -47,3 +52,58 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
         connection.close()
         raise PlanError(f"{path} cannot be read as a SQLite database: {error}") from error
     return connection
+
+
+def _settle(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    deadline = _CLOCK.monotonic() + busy_seconds
+    while True:
+        try:
+            if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                connection.execute("PRAGMA journal_mode=WAL")
+            break
+        except sqlite3.OperationalError as error:  # SQLite itself does not wait when two change the mode at once
+            if not is_busy(error) or _CLOCK.monotonic() >= deadline:
+                raise
+            _CLOCK.sleep(0.02)
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether somebody else held a lock for longer than the connection waits."""
+    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+@contextmanager
+def explained(where: str) -> Iterator[None]:
+    """Errors of SQLite that are the user's business become MilepostErrors about ``where``; others pass."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        told = _explanation(where, error)
+        if told is None:
+            raise
+        raise told from error
+
+
+def _explanation(where: str, error: sqlite3.Error) -> MilepostError | None:
+    code = _code(error)
+    if is_busy(error):
+        return Retryable(
+            f"{where} is locked by another program that writes to it",
+            hint="Let it finish. A stopped process keeps its lock: continue it or end it. Then run the same command.",
+        )
+    if code == sqlite3.SQLITE_FULL:
+        return StoreError(f"the disk that holds {where} is full", hint="Make room; the same command resumes.")
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
+        return StoreError(f"{where} cannot be written: {error}", hint="Check the permissions of file and folder.")
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR):
+        return StoreError(f"{where} cannot be read or written: {error}", hint="Check the disk and the file's folder.")
+    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        return StoreError(f"{where} cannot be used: {error}", hint="Name another file, or restore this one.")
+    return None
+
+
+def _code(error: sqlite3.Error) -> int:
+    """The primary result code; 0 for an error of the module's own."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF

@@ -1,0 +1,304 @@
+"""The model store: the contract in plain Python, with nothing durable. Other stores are compared with it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from milepost.clock import Clock
+from milepost.jobs.lease import Lease, Run
+from milepost.jobs.ledger import NO_ROWS, Entry, RejectedRow
+from milepost.jobs.state import JSON, Failure, Record, State
+from milepost.stores.encode import decode, encode, readable, same_name
+from milepost.stores.holding import Holding, above, held_by, inside_transaction, lost, out_of_order
+
+
+@dataclass
+class _Job:
+    """Everything about one job. Ledger and rejects by path, values by path and name."""
+
+    epoch: int = 0
+    held: bool = False
+    dead: bool = False
+    runs: list[Run] = field(default_factory=list)
+    records: dict[str, Record] = field(default_factory=dict)
+    ledger: dict[str, list[Entry]] = field(default_factory=dict)
+    rejects: dict[str, list[RejectedRow]] = field(default_factory=dict)
+    values: dict[str, dict[str, str | None]] = field(default_factory=dict)
+
+    def copy(self) -> _Job:
+        return replace(
+            self,
+            runs=list(self.runs),
+            records=dict(self.records),
+            ledger={path: list(entries) for path, entries in self.ledger.items()},
+            rejects={path: list(rows) for path, rows in self.rejects.items()},
+            values={path: dict(values) for path, values in self.values.items()},
+        )
+
+
+class MemoryStore:
+    """A store that lasts as long as this object. Closing it lets go of its leases and keeps everything else.
+
+    A transaction copies the job, so its cost grows with history: this store is for tests and for trying things out.
+    """
+
+    url = "memory:"
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._jobs: dict[str, _Job] = {}
+        self._lock = threading.RLock()
+        self._depth = 0
+
+    # -- who may write
+
+    def acquire(self, job: str, *, holder: str, ttl: float) -> Lease:
+        same_name(job, "job")
+        with self._lock:
+            if self._depth:
+                raise inside_transaction("taken")
+            kept = self._jobs.get(job, _Job())
+            now = self._clock.now()
+            previous = kept.runs[-1] if kept.runs else None
+            if previous and kept.held and not kept.dead and previous.lease_until >= now:
+                raise held_by(job, _holding(kept, now))
+            kept.epoch, kept.held, kept.dead = kept.epoch + 1, True, False
+            until = now + timedelta(seconds=ttl)
+            run = Run(
+                job=job, epoch=kept.epoch, holder=readable(holder), started_at=now, seen_at=now, lease_until=until
+            )
+            kept.runs.append(run)
+            self._jobs[job] = kept
+            return Lease(
+                job=job,
+                epoch=kept.epoch,
+                holder=run.holder,
+                ttl=ttl,
+                acquired_at=now,
+                previous_sign_of_life=previous.seen_at if previous else None,
+            )
+
+    def renew(self, lease: Lease) -> None:
+        with self._writing(lease):
+            pass  # every commit is a sign of life here
+
+    def release(self, lease: Lease, *, outcome: str, error: str | None = None) -> None:
+        with self._lock:
+            if self._depth:
+                raise inside_transaction("released")
+            with self._writing(lease) as job:
+                job.held = False
+                told = None if error is None else readable(error)
+                job.runs[-1] = replace(job.runs[-1], ended_at=self._clock.now(), outcome=outcome, error=told)
+
+    def runs(self, job: str) -> list[Run]:
+        with self._lock:
+            return list(self._jobs.get(job, _Job()).runs)
+
+    # -- writing together
+
+    @contextmanager
+    def transaction(self, lease: Lease) -> Iterator[None]:
+        with self._lock:
+            self._check(lease)
+            before = {name: job.copy() for name, job in self._jobs.items()}
+            self._depth += 1
+            try:
+                yield
+                self._sign(lease)
+            except BaseException:
+                self._jobs = before
+                raise
+            finally:
+                self._depth -= 1
+
+    @contextmanager
+    def _writing(self, lease: Lease) -> Iterator[_Job]:
+        """What is done inside must not fail after its first change."""
+        with self._lock:
+            yield self._check(lease)
+            self._sign(lease)
+
+    def _check(self, lease: Lease) -> _Job:
+        job = self._jobs.get(lease.job)
+        if job is None or job.epoch != lease.epoch or not job.held:
+            raise lost(lease)
+        return job
+
+    def _sign(self, lease: Lease) -> None:
+        runs, now = self._jobs[lease.job].runs, self._clock.now()
+        runs[-1] = replace(runs[-1], seen_at=now, lease_until=now + timedelta(seconds=lease.ttl))
+
+    # -- checkpoints
+
+    def put(self, lease: Lease, record: Record) -> None:
+        same_name(record.path, "path")
+        position, result = _through_json(record.position, "position"), _through_json(record.result, "result")
+        with self._writing(lease) as job:
+            now = self._clock.now()
+            old = job.records.get(record.path, Record(path=record.path))
+            job.records[record.path] = replace(
+                record,
+                position=position,
+                result=result,
+                failure=_readable_failure(record.failure),
+                counts=NO_ROWS,
+                batches=0,
+                started_at=_started_at(old, record.state, now),
+                finished_at=_finished_at(old, record.state, now),
+                changed_at=now,
+            )
+
+    def get(self, job: str, path: str) -> Record | None:
+        with self._lock:
+            kept = self._jobs.get(job, _Job())
+            return _with_ledger(kept.records[path], kept.ledger.get(path, [])) if path in kept.records else None
+
+    def checkpoints(self, job: str) -> list[Record]:
+        with self._lock:
+            kept = self._jobs.get(job, _Job())
+            return [_with_ledger(record, kept.ledger.get(path, [])) for path, record in kept.records.items()]
+
+    def append(self, lease: Lease, entry: Entry, rejects: Sequence[RejectedRow] = ()) -> None:
+        low, high = _through_json(entry.low, "low end"), _through_json(entry.high, "high end")
+        with self._writing(lease) as job:
+            now = self._clock.now()
+            rows = [_kept_reject(row, entry, now) for row in rejects]
+            entries = job.ledger.get(entry.path, [])
+            if entry.path not in job.records or entry.seq != len(entries) + 1:
+                raise out_of_order(entry.path, entry.seq)
+            job.ledger.setdefault(entry.path, []).append(replace(entry, low=low, high=high, epoch=lease.epoch, at=now))
+            job.rejects.setdefault(entry.path, []).extend(rows)
+
+    def ledger(self, job: str, path: str) -> Iterator[Entry]:
+        with self._lock:
+            return iter(list(self._jobs.get(job, _Job()).ledger.get(path, [])))
+
+    def rejects(self, job: str, path: str | None = None) -> Iterator[RejectedRow]:
+        with self._lock:
+            kept = self._jobs.get(job, _Job()).rejects
+            paths = sorted(kept) if path is None else [path]
+            return iter([row for each in paths for row in kept.get(each, [])])
+
+    def rewind(self, lease: Lease, path: str) -> int:
+        with self._writing(lease) as job:
+
+            def gone(other: str) -> bool:
+                return path in ("", other) or other.startswith(f"{path}/")
+
+            forgotten = sum(map(gone, job.records))
+            for table in (job.records, job.ledger, job.rejects, job.values):
+                for other in [other for other in table if gone(other)]:
+                    del table[other]
+            for other in above(path) if forgotten else ():
+                self._reopen(job, other)
+            return forgotten
+
+    def _reopen(self, job: _Job, path: str) -> None:
+        record = job.records.get(path)
+        if record is not None and record.state is State.COMPLETE:
+            job.records[path] = replace(
+                record,
+                state=State.FAILED,
+                result=None,
+                failure=Failure(kind="interrupted", message="rewound"),
+                finished_at=None,
+                changed_at=self._clock.now(),
+            )
+
+    # -- remembered values
+
+    def remember(self, lease: Lease, path: str, name: str, value: JSON) -> JSON:
+        text = encode(value, f"the value {name!r}")
+        same_name(path, "path")
+        same_name(name, "name")
+        with self._writing(lease) as job:
+            return decode(job.values.setdefault(path, {}).setdefault(name, text))
+
+    def recall(self, job: str, path: str) -> dict[str, JSON]:
+        with self._lock:
+            return {name: decode(text) for name, text in self._jobs.get(job, _Job()).values.get(path, {}).items()}
+
+    def replace(self, lease: Lease, path: str, name: str, value: JSON) -> None:
+        text = encode(value, f"the value {name!r}")
+        same_name(path, "path")
+        same_name(name, "name")
+        with self._writing(lease) as job:
+            job.values.setdefault(path, {})[name] = text
+
+    # -- the rest
+
+    def jobs(self) -> list[str]:
+        with self._lock:
+            return sorted(self._jobs)
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    def close(self) -> None:
+        with self._lock:
+            for job in self._jobs.values():
+                job.dead = True
+
+
+def _through_json(value: JSON, what: str) -> JSON:
+    """A copy, as a store that writes text would give it back."""
+    return decode(encode(value, f"the {what}"))
+
+
+def _readable_failure(failure: Failure | None) -> Failure | None:
+    return failure and replace(failure, message=readable(failure.message))
+
+
+def _kept_reject(row: RejectedRow, entry: Entry, now: datetime) -> RejectedRow:
+    return replace(
+        row,
+        path=entry.path,
+        seq=entry.seq,
+        reason=readable(row.reason),
+        key=_through_json(row.key, "key"),
+        content=_through_json(row.content, "content"),
+        at=now,
+    )
+
+
+def _holding(job: _Job, now: datetime) -> Holding:
+    run = job.runs[-1]
+    return Holding(
+        epoch=run.epoch,
+        held=job.held,
+        holder=run.holder,
+        until=run.lease_until,
+        lapsed=run.lease_until < now,
+        seen_at=run.seen_at,
+    )
+
+
+def _started_at(old: Record, state: State, now: datetime) -> datetime | None:
+    if state is State.PENDING:
+        return None
+    fresh = old.state in (State.PENDING, State.COMPLETE) or old.started_at is None
+    return now if state is State.STARTED and fresh else old.started_at
+
+
+def _finished_at(old: Record, state: State, now: datetime) -> datetime | None:
+    if state is not State.COMPLETE:
+        return None
+    return old.finished_at if old.state is State.COMPLETE else now
+
+
+def _with_ledger(record: Record, entries: Sequence[Entry]) -> Record:
+    if not entries:
+        return record
+    last = entries[-1]
+    return replace(
+        record,
+        position=last.high,
+        counts=sum((entry.counts for entry in entries), NO_ROWS),
+        batches=last.seq,
+        changed_at=max(filter(None, (record.changed_at, last.at))),
+    )

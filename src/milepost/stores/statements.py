@@ -1,0 +1,131 @@
+"""The statements that SQLite and PostgreSQL share. ``spell`` puts the ``{words}`` in."""
+
+from __future__ import annotations
+
+CHECK = "SELECT 1 FROM {job} WHERE name = :job AND epoch = :epoch AND held {shared}"
+
+HOLDING = """
+    SELECT j.epoch, j.held, r.holder, r.lease_until, r.lease_until < {now}, {seen}
+    FROM {job} j JOIN {run} r ON r.job = j.name AND r.epoch = j.epoch
+    WHERE j.name = :job
+"""
+
+HOLD = """
+    INSERT INTO {job} (name, epoch, held) VALUES (:job, :epoch, TRUE)
+    ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, held = excluded.held
+"""
+
+BEGIN_RUN = """
+    INSERT INTO {run} (job, epoch, holder, started_at, seen_at, lease_until)
+    VALUES (:job, :epoch, :holder, {now}, {now}, {until})
+"""
+
+RENEW = "UPDATE {run} SET seen_at = {now}, lease_until = {until} WHERE job = :job AND epoch = :epoch"
+
+LET_GO = "UPDATE {job} SET held = FALSE WHERE name = :job AND epoch = :epoch AND held"
+
+END_RUN = """
+    UPDATE {run} SET ended_at = {now}, seen_at = {now}, outcome = :outcome, error = :error
+    WHERE job = :job AND epoch = :epoch
+"""
+
+RUNS = """
+    SELECT job, epoch, holder, started_at, seen_at, lease_until, ended_at, outcome, error
+    FROM {run} WHERE job = :job ORDER BY epoch
+"""
+
+STARTED_AT = "SELECT started_at FROM {run} WHERE job = :job AND epoch = :epoch"
+
+PUT = """
+    INSERT INTO {checkpoint} AS c (job, path, state, attempt, position, result, failure_kind, failure_message,
+        started_at, finished_at, changed_at)
+    VALUES (:job, :path, :state, :attempt, :position, :result, :failure_kind, :failure_message,
+        CASE :state WHEN 'started' THEN {now} END, CASE :state WHEN 'complete' THEN {now} END, {now})
+    ON CONFLICT (job, path) DO UPDATE SET
+        state = excluded.state, attempt = excluded.attempt, position = excluded.position, result = excluded.result,
+        failure_kind = excluded.failure_kind, failure_message = excluded.failure_message,
+        changed_at = excluded.changed_at,
+        started_at = CASE
+            WHEN excluded.state = 'pending' THEN NULL
+            WHEN excluded.state = 'started' AND (c.state IN ('pending', 'complete') OR c.started_at IS NULL)
+                THEN excluded.changed_at
+            ELSE c.started_at END,
+        finished_at = CASE
+            WHEN excluded.state <> 'complete' THEN NULL
+            WHEN c.state = 'complete' THEN c.finished_at
+            ELSE excluded.changed_at END
+"""
+
+CHECKPOINTS = """
+    SELECT c.path, c.state, c.attempt, CASE WHEN l.seq IS NULL THEN c.position ELSE l.high END, c.result,
+        c.failure_kind, c.failure_message,
+        l.total_read, l.total_loaded, l.total_unchanged, l.total_filtered, l.total_rejected, l.seq,
+        c.started_at, c.finished_at, CASE WHEN l.committed_at > c.changed_at THEN l.committed_at ELSE c.changed_at END
+    FROM {checkpoint} c {last}
+    WHERE c.job = :job
+"""
+
+ONE_CHECKPOINT = CHECKPOINTS + " AND c.path = :path"
+
+ALL_CHECKPOINTS = CHECKPOINTS + " ORDER BY c.ordinal"
+
+# Adds no row unless it is the path's next and its checkpoint exists: told by the number of rows.
+APPEND = """
+    INSERT INTO {ledger} (job, path, seq, low, high, read, loaded, unchanged, filtered, rejected,
+        total_read, total_loaded, total_unchanged, total_filtered, total_rejected, epoch, committed_at)
+    SELECT c.job, c.path, :seq, :low, :high, :read, :loaded, :unchanged, :filtered, :rejected,
+        coalesce(l.total_read, 0) + :read, coalesce(l.total_loaded, 0) + :loaded,
+        coalesce(l.total_unchanged, 0) + :unchanged, coalesce(l.total_filtered, 0) + :filtered,
+        coalesce(l.total_rejected, 0) + :rejected, :epoch, {now}
+    FROM {checkpoint} c {last}
+    WHERE c.job = :job AND c.path = :path AND coalesce(l.seq, 0) + 1 = :seq
+"""
+
+LEDGER = """
+    SELECT path, seq, low, high, read, loaded, unchanged, filtered, rejected, epoch, committed_at
+    FROM {ledger} WHERE job = :job AND path = :path AND seq > :seq ORDER BY seq LIMIT :page
+"""
+
+_REJECTS = """
+    SELECT t.path, t.seq, t.ordinal, t.stage, t.reason, t.key, t.content, l.committed_at
+    FROM {reject} t LEFT JOIN {ledger} l ON l.job = t.job AND l.path = t.path AND l.seq = t.seq
+    WHERE t.job = :job AND
+"""
+
+REJECTS_OF_PATH = (
+    _REJECTS + " t.path = :path AND (t.seq, t.ordinal) > (:seq, :ordinal) ORDER BY t.seq, t.ordinal LIMIT :page"
+)
+
+REJECTS_OF_JOB = (
+    _REJECTS + " (t.path, t.seq, t.ordinal) > (:path, :seq, :ordinal) ORDER BY t.path, t.seq, t.ordinal LIMIT :page"
+)
+
+# The path and all below it; "/" is followed by "0" in every encoding.
+BELOW = """
+    DELETE FROM {table} WHERE job = :job
+    AND (:path = '' OR path = :path OR (path >= :path || '/' AND path < :path || '0'))
+"""
+
+REOPEN = """
+    UPDATE {checkpoint} SET state = 'failed', result = NULL, failure_kind = 'interrupted', failure_message = 'rewound',
+        finished_at = NULL, changed_at = {now}
+    WHERE job = :job AND path = :path AND state = 'complete'
+"""
+
+REMEMBER = """
+    INSERT INTO {value} (job, path, name, value) VALUES (:job, :path, :name, :value)
+    ON CONFLICT (job, path, name) DO NOTHING
+"""
+
+REPLACE = """
+    INSERT INTO {value} (job, path, name, value) VALUES (:job, :path, :name, :value)
+    ON CONFLICT (job, path, name) DO UPDATE SET value = excluded.value
+"""
+
+RECALL_ONE = "SELECT value FROM {value} WHERE job = :job AND path = :path AND name = :name"
+
+RECALL = "SELECT name, value FROM {value} WHERE job = :job AND path = :path ORDER BY name"
+
+JOBS = "SELECT name FROM {job} ORDER BY name"
+
+NOW = "SELECT {now}"
