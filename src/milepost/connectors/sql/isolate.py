@@ -11,16 +11,20 @@ T = TypeVar("T")
 
 
 class RowRefused(Exception):
-    """The database refused a row: its ``index`` in the batch where the database tells it, otherwise None."""
+    """The database refused a row: its ``index`` in the batch where the database tells it, otherwise None.
 
-    def __init__(self, reason: str, index: int | None = None) -> None:
+    ``stage`` is "load", or "duplicate" where another row has its key.
+    """
+
+    def __init__(self, reason: str, index: int | None = None, *, stage: str = "load") -> None:
         super().__init__(reason)
         self.reason = reason
         self.index = index
+        self.stage = stage
 
 
 def isolate(size: int, attempt: Callable[[int, int], T]) -> tuple[list[T], list[Refused]]:
-    """Load the rows 0 to ``size`` by slices, and refuse (stage "load") exactly those that cannot be loaded.
+    """Load the rows 0 to ``size`` by slices, and refuse exactly those that cannot be loaded.
 
     ``attempt(start, stop)`` loads that slice and gives its result, or leaves no trace of it (a savepoint) and raises
     RowRefused. Slices are attempted from left to right, so that of two rows that exclude each other the later one is
@@ -30,11 +34,11 @@ def isolate(size: int, attempt: Callable[[int, int], T]) -> tuple[list[T], list[
     """
     done: list[T] = []
     refused: list[Refused] = []
-    named: dict[int, str] = {}
+    named: dict[int, RowRefused] = {}
     start, width = 0, size
     while start < size:
         if start in named:
-            refused.append(Refused(index=start, stage="load", reason=named[start]))
+            refused.append(Refused(index=start, stage=named[start].stage, reason=named[start].reason))
             start += 1
             continue
         stop = min(start + width, size)
@@ -43,7 +47,7 @@ def isolate(size: int, attempt: Callable[[int, int], T]) -> tuple[list[T], list[
         except RowRefused as refusal:
             bad = _named(refusal, start, stop)
             if bad is not None:
-                named[bad] = refusal.reason
+                named[bad] = refusal
             width = max(1, (stop - start) // 2 if bad is None else bad - start)
         else:
             start, width = stop, width * 2

@@ -1,0 +1,220 @@
+"""Load rows through a temporary table: to find their parents, and to meet rows that are there already."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from milepost.connectors.sql.fit import Fitted
+from milepost.connectors.sql.isolate import isolate
+from milepost.connectors.sql.postgres.copy import DUPLICATE, copy_rows, refusal
+from milepost.connectors.sql.postgres.fault import fault, is_rows
+from milepost.connectors.sql.postgres.relation import Relation
+from milepost.connectors.sql.postgres.statements import Statements
+from milepost.migration.description import Column
+from milepost.migration.source import Row
+from milepost.migration.target import Loaded, Loading, Parent, Refused
+
+NOT_INSERTED = "the database did not insert the row, though no other has its key: a trigger or rule keeps it out"
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What became of a range of staged rows."""
+
+    loaded: int
+    unchanged: int
+    refused: tuple[Refused, ...] = ()
+
+
+class _Collision(Exception):
+    """Some rows have the key of another one; gives up a savepoint and is never seen outside."""
+
+
+def load_staged(
+    connection: psycopg.Connection[Any],
+    relation: Relation,
+    columns: tuple[Column, ...],
+    fitted: Fitted,
+    loading: Loading,
+    *,
+    parents: Mapping[str, Relation],
+) -> Loaded:
+    """Stage the rows, refuse those without a parent, and insert or upsert the others.
+
+    ``parents`` are the tables of the parents by name.
+    """
+    refused = [*fitted.refused, *_without_key(fitted, loading)]
+    bad = {one.index for one in refused}
+    rows = [(place, *row) for place, row in zip(fitted.places, fitted.rows, strict=True) if place not in bad]
+    stage = Stage(connection, relation, columns, loading)
+    refused += stage.fill(rows)
+    refused += stage.refuse_orphans({row[0]: row[1:] for row in rows} if loading.parents else {}, parents)
+    bad = {one.index for one in refused}
+    moved = stage.move([row[0] for row in rows if row[0] not in bad])
+    every = sorted([*refused, *moved.refused], key=lambda one: one.index)
+    return Loaded(loaded=moved.loaded, unchanged=moved.unchanged, refused=tuple(every))
+
+
+def _without_key(fitted: Fitted, loading: Loading) -> list[Refused]:
+    places = [(loading.columns.index(name), name) for name in loading.key]
+    return [
+        Refused(index=index, stage="load", reason=f"column {name} is part of the key and holds NULL")
+        for index, row in zip(fitted.places, fitted.rows, strict=True)
+        for name in [name for place, name in places if row[place] is None][:1]
+    ]
+
+
+class Stage:
+    """A batch in its temporary table, on its way into the target table.
+
+    ``milepost_row`` there is a row's index in the batch. The table stays with the connection, and every commit empties
+    it.
+    """
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], relation: Relation, columns: tuple[Column, ...], loading: Loading
+    ) -> None:
+        self.connection = connection
+        self.relation = relation
+        self.loading = loading
+        self.name = f"milepost_stage_{relation.oid}_{zlib.crc32(repr(loading.columns).encode()):08x}"
+        self.table = sql.Identifier("pg_temp", self.name)
+        self.statements = Statements(self.table, relation, columns, loading)
+        self.inserts_only = loading.fresh and not loading.last_wins
+        self._holders: dict[int, int] = {}
+
+    def fill(self, rows: Sequence[Row]) -> list[Refused]:
+        """Copy the rows in, each behind its index; returns those that are refused."""
+        is_new = self._make()
+        found = copy_rows(self.connection, self.statements.fill(), rows, f"loading {self.relation.name}")
+        if is_new:  # once: the planner then knows what to expect of every batch
+            self.connection.execute(sql.SQL("ANALYZE {}").format(self.table))
+        return [Refused(index=rows[one.index][0], stage=one.stage, reason=one.reason) for one in found]
+
+    def refuse_orphans(self, rows: Mapping[int, Row], parents: Mapping[str, Relation]) -> list[Refused]:
+        """Take the rows whose parents are not there out of the stage.
+
+        A row of this object may be the parent of another one in the same batch; when it is refused, so is its child.
+        """
+        refused: dict[int, str] = {}
+        again = True
+        while again:
+            found: dict[int, list[str]] = {}
+            for parent in self.loading.parents:
+                table = parents[parent.table]
+                query = self.statements.orphans(parent, table.identifier, within=table.oid == self.relation.oid)
+                for (index,) in self.connection.execute(query):
+                    found.setdefault(index, []).append(self._missing(parent, rows[index]))
+            if found:
+                self.connection.execute(self.statements.forget(), [list(found)])
+            refused |= {index: "; ".join(reasons) for index, reasons in found.items()}
+            again = bool(found) and any(table.oid == self.relation.oid for table in parents.values())
+        return [Refused(index=index, stage="parent", reason=reason) for index, reason in refused.items()]
+
+    def move(self, indexes: Sequence[int]) -> Moved:
+        """Insert or upsert the staged rows of these indexes: by one statement, or where that fails by slices."""
+        if not indexes:
+            return Moved(0, 0)
+        try:
+            with self.connection.transaction():
+                return self._move_together(indexes, ())
+        except (_Collision, psycopg.errors.CardinalityViolation):
+            pass
+        except psycopg.Error as error:
+            if not is_rows(error):
+                raise fault(error, f"loading {self.relation.name}") from error
+        return self._move_by_slices(indexes)
+
+    def _move_by_slices(self, indexes: Sequence[int]) -> Moved:
+        self._index()
+        groups = dict(self.connection.execute(self.statements.groups()).fetchall())
+
+        def attempt(start: int, stop: int) -> Moved:
+            try:
+                with self.connection.transaction():
+                    return self._move_apart(indexes[start:stop], groups)
+            except psycopg.Error as error:
+                if not is_rows(error):
+                    raise fault(error, f"loading {self.relation.name}") from error
+                raise refusal(error, None, self._is_key) from error
+
+        done, late = isolate(len(indexes), attempt)
+        refused = [one for each in done for one in each.refused]
+        refused += [Refused(index=indexes[one.index], stage=one.stage, reason=one.reason) for one in late]
+        loaded, unchanged = sum(each.loaded for each in done), sum(each.unchanged for each in done)
+        return Moved(loaded, unchanged, tuple(refused))
+
+    def _move_together(self, indexes: Sequence[int], out: Sequence[int]) -> Moved:
+        """One statement for all but ``out``; raises _Collision where it would pass over a row."""
+        rows = len(indexes) - len(out)
+        statement = self.statements.insert() if self.inserts_only else self.statements.upsert()
+        written = self.connection.execute(statement, _range(indexes, out)).rowcount
+        if self.inserts_only and written < rows:
+            raise _Collision
+        return Moved(written, rows - written)
+
+    def _move_apart(self, indexes: Sequence[int], groups: Mapping[int, int]) -> Moved:
+        """Of rows with one key move only the one that counts: the first, or the last where the last wins."""
+        counts: dict[int, int] = {}
+        for index in indexes:
+            if index in groups and (self.loading.last_wins or groups[index] not in counts):
+                counts[groups[index]] = index
+        if not self.loading.last_wins:
+            counts |= self._holders
+        out = [index for index in indexes if index in groups and counts[groups[index]] != index]
+        if self.loading.last_wins:
+            moved = self._move_together(indexes, out)
+            return Moved(moved.loaded + len(out), moved.unchanged)
+        moved = self._insert_apart(indexes, out) if self.inserts_only else self._move_together(indexes, out)
+        self._holders = counts
+        return Moved(moved.loaded, moved.unchanged, (*moved.refused, *map(_duplicate, out)))
+
+    def _insert_apart(self, indexes: Sequence[int], out: Sequence[int]) -> Moved:
+        found = self.connection.execute(self.statements.insert_and_tell(), _range(indexes, out)).fetchall()
+        refused = [
+            _duplicate(index) if is_there else Refused(index=index, stage="load", reason=NOT_INSERTED)
+            for index, is_there in found
+        ]
+        return Moved(len(indexes) - len(out) - len(refused), 0, tuple(refused))
+
+    def _make(self) -> bool:
+        """Make the stage, or empty it; whether it is new."""
+        query = "SELECT to_regclass(%s) IS NULL"
+        row = self.connection.execute(query, [f"pg_temp.{self.name}"]).fetchone()
+        if row == (True,):
+            self.connection.execute(self.statements.make())
+            return True
+        self.connection.execute(sql.SQL("DELETE FROM {}").format(self.table))
+        return False
+
+    def _index(self) -> None:
+        """From now on ranges are small; without an index each would read the whole stage."""
+        query = "CREATE INDEX IF NOT EXISTS {} ON {} (milepost_row)"
+        self.connection.execute(sql.SQL(query).format(sql.Identifier(f"{self.name}_row"), self.table))
+
+    def _is_key(self, index: str | None) -> bool:
+        return self.relation.unique_indexes.get(index or "") == frozenset(self.loading.key)
+
+    def _missing(self, parent: Parent, row: Row) -> str:
+        values = [_shown(row[self.loading.columns.index(name)]) for name in parent.columns]
+        if len(values) == 1:
+            return f"no {parent.object} with {parent.key[0]} {values[0]}"
+        return f"no {parent.object} with ({', '.join(parent.key)}) ({', '.join(values)})"
+
+
+def _range(indexes: Sequence[int], out: Sequence[int]) -> dict[str, Any]:
+    return {"low": indexes[0], "high": indexes[-1], "out": list(out)}
+
+
+def _duplicate(index: int) -> Refused:
+    return Refused(index=index, stage="duplicate", reason=DUPLICATE)
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, str | bytes) else str(value)

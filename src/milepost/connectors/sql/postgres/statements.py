@@ -1,0 +1,124 @@
+"""The SQL of staged loading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from psycopg import sql
+
+from milepost.connectors.sql.postgres.relation import Relation
+from milepost.migration.description import Column, Kind
+from milepost.migration.target import Loading, Parent
+
+ROW = sql.Identifier("milepost_row")
+RANGE = sql.SQL("s.milepost_row BETWEEN %(low)s AND %(high)s AND s.milepost_row <> ALL (%(out)s::integer[])")
+AS_TEXT = {Kind.FLOAT, Kind.INTERVAL, Kind.JSON, Kind.ARRAY, Kind.OTHER}
+"""Kinds that have no equality, or one for which different values are equal: -0 and 0, 1 month and 30 days."""
+
+
+class Statements:
+    """The statements that bring one object's batches from its stage into its table."""
+
+    def __init__(
+        self, stage: sql.Identifier, relation: Relation, columns: tuple[Column, ...], loading: Loading
+    ) -> None:
+        self.stage = stage
+        self.target = relation.identifier
+        self.columns = columns
+        self.key = loading.key
+        self.names = listed(loading.columns)
+
+    def make(self) -> sql.Composed:
+        """The stage: the target's columns with their types, none of its constraints."""
+        return sql.SQL(
+            "CREATE TEMP TABLE IF NOT EXISTS {} ON COMMIT DELETE ROWS"
+            " AS SELECT 0::integer AS milepost_row, {} FROM {} WITH NO DATA"
+        ).format(self.stage, self.names, self.target)
+
+    def fill(self) -> sql.Composed:
+        return sql.SQL("COPY {} (milepost_row, {}) FROM STDIN").format(self.stage, self.names)
+
+    def forget(self) -> sql.Composed:
+        return sql.SQL("DELETE FROM {} WHERE milepost_row = ANY (%s::integer[])").format(self.stage)
+
+    def groups(self) -> sql.Composed:
+        """The rows that share their key with others, and the first of each such group."""
+        return sql.SQL(
+            "SELECT milepost_row, first FROM (SELECT milepost_row, min(milepost_row) OVER same AS first,"
+            " count(*) OVER same AS size FROM {} WINDOW same AS (PARTITION BY {})) AS g WHERE size > 1"
+        ).format(self.stage, listed(self.key))
+
+    def insert(self) -> sql.Composed:
+        """Insert the rows of a range whose key is not there."""
+        return sql.SQL("{} ON CONFLICT ({}) DO NOTHING").format(self._insert(), listed(self.key))
+
+    def insert_and_tell(self) -> sql.Composed:
+        """Insert likewise; gives the rows that were not inserted, and whether their key was there before."""
+        keys = _equal("t", self.key, "s", self.key)
+        return sql.SQL(
+            "WITH inserted AS ({} RETURNING {}) SELECT s.milepost_row, EXISTS (SELECT FROM {} AS t WHERE {})"
+            " FROM {} AS s WHERE {} AND NOT EXISTS (SELECT FROM inserted AS t WHERE {})"
+        ).format(
+            self.insert(),
+            sql.SQL(", ").join(sql.Identifier("milepost_target", name) for name in self.key),
+            self.target,
+            keys,
+            self.stage,
+            RANGE,
+            keys,
+        )
+
+    def upsert(self) -> sql.Composed:
+        """Insert the rows of a range, or update those that are there and really differ."""
+        others = [each for each in self.columns if each.name not in self.key]
+        if not others:
+            return self.insert()
+        return sql.SQL("{} ON CONFLICT ({}) DO UPDATE SET {} WHERE ({}) IS DISTINCT FROM ({})").format(
+            self._insert(),
+            listed(self.key),
+            sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(each.name)) for each in others),
+            sql.SQL(", ").join(_comparable("milepost_target", each) for each in others),
+            sql.SQL(", ").join(_comparable("excluded", each) for each in others),
+        )
+
+    def orphans(self, parent: Parent, table: sql.Identifier, *, within: bool) -> sql.Composed:
+        """The staged rows whose parent is not there; ``within``: it may also be staged."""
+        present = sql.SQL(" AND ").join(
+            sql.SQL("s.{} IS NOT NULL").format(sql.Identifier(name)) for name in parent.columns
+        )
+        places = [table, self.stage] if within else [table]
+        missing = sql.SQL(" AND ").join(
+            sql.SQL("NOT EXISTS (SELECT FROM {} AS p WHERE {})").format(
+                place, _equal("p", parent.key, "s", parent.columns)
+            )
+            for place in places
+        )
+        return sql.SQL("SELECT s.milepost_row FROM {} AS s WHERE {} AND {}").format(self.stage, present, missing)
+
+    def _insert(self) -> sql.Composed:
+        return sql.SQL(
+            "INSERT INTO {} AS milepost_target ({}) OVERRIDING SYSTEM VALUE"
+            " SELECT {} FROM {} AS s WHERE {} ORDER BY s.milepost_row"
+        ).format(self.target, self.names, self.names, self.stage, RANGE)
+
+
+def listed(names: Iterable[str]) -> sql.Composed:
+    """The names, quoted, with commas."""
+    return sql.SQL(", ").join(map(sql.Identifier, names))
+
+
+def _equal(one: str, names: tuple[str, ...], other: str, other_names: tuple[str, ...]) -> sql.Composed:
+    return sql.SQL(" AND ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(one, name), sql.Identifier(other, other_name))
+        for name, other_name in zip(names, other_names, strict=True)
+    )
+
+
+def _comparable(table: str, column: Column) -> sql.Composed:
+    """The column in a form in which only equal values are equal."""
+    name = sql.Identifier(table, column.name)
+    if column.kind in AS_TEXT or (column.kind is Kind.DECIMAL and column.scale is None):
+        return sql.SQL("{}::text").format(name)
+    if column.kind is Kind.TEXT:
+        return sql.SQL('{} COLLATE "C"').format(name)
+    return sql.SQL("{}").format(name)
