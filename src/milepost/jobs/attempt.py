@@ -48,8 +48,8 @@ def attempt(session: Session, path: str, *, body: Body, undo: Undo | None, reope
 def _roll_back(progress: Progress, undo: Undo) -> None:
     emit = progress.session.emit
     progress.begin_rollback()
-    emit(RollbackStarted(path=progress.path))
     try:
+        emit(RollbackStarted(path=progress.path))
         undo(progress)
     except BaseException as error:
         _record_failure(progress, error)
@@ -60,8 +60,8 @@ def _roll_back(progress: Progress, undo: Undo) -> None:
 
 def _run(progress: Progress, body: Body) -> JSON:
     progress.start()
-    progress.session.emit(_started(progress))
     try:
+        progress.session.emit(_started(progress))
         result = as_json(body(progress), f"the result of {progress.path or 'the job'}")
     except BaseException as error:
         _record_failure(progress, error)

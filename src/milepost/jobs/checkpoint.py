@@ -104,7 +104,7 @@ class Checkpoint:
             self._session.on_rollback(self._forget_remembered)
         if ONCE + name in self._remembered:
             return self._remembered[ONCE + name]
-        value = self.remember(ONCE + name, make())
+        value = self.remember(ONCE + name, self._checked(name, make()))
         self._remembered = {**(self._remembered or {}), ONCE + name: value}
         self._session.on_rollback(self._forget_remembered)
         return value
@@ -156,13 +156,11 @@ class Checkpoint:
 
     def remember(self, name: str, value: JSON) -> JSON:
         """Record ``value`` for this path unless there is one under ``name``; return the recorded one."""
-        checked = as_json(value, f"the value {name!r} of {self.path or 'the job'}")
-        return self._session.store.remember(self._session.lease, self.path, name, checked)
+        return self._session.store.remember(self._session.lease, self.path, name, self._checked(name, value))
 
     def replace(self, name: str, value: JSON) -> None:
         """Record ``value`` under ``name`` for this path, whatever was there."""
-        checked = as_json(value, f"the value {name!r} of {self.path or 'the job'}")
-        self._session.store.replace(self._session.lease, self.path, name, checked)
+        self._session.store.replace(self._session.lease, self.path, name, self._checked(name, value))
 
     def recall(self) -> dict[str, JSON]:
         """Every value remembered for this path, by name."""
@@ -175,6 +173,9 @@ class Checkpoint:
     def tell(self, message: str) -> None:
         """Say something to the person who runs the job, in one line."""
         self._session.emit(Told(message=message, path=self.path))
+
+    def _checked(self, name: str, value: JSON) -> JSON:
+        return as_json(value, f"the value {name!r} of {self.path or 'the job'}")
 
     def _forget_remembered(self) -> None:
         self._remembered = None

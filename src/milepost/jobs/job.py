@@ -115,6 +115,8 @@ class Job:
 
         def declare(function: Callable[..., Any]) -> Step[..., Any]:
             step: Step[..., Any] = Step(function, name=name or function.__name__, key=key)
+            if "/" in step.name:
+                raise PlanError(f"{step.name} is no name for a step: / parts a path", hint="Leave it out.")
             if step.name in self.steps:
                 raise PlanError(f"job {self.name} has two steps named {step.name}", hint="Rename one of them.")
             self.steps[step.name] = step
