@@ -100,7 +100,7 @@ def _bar(branch: Branch) -> RenderableType:
         return Text("")
     if done is None:
         return Text(key(branch.position, width=BAR_WIDTH), style="dim")
-    return ProgressBar(total=1.0, completed=done, width=BAR_WIDTH)
+    return ProgressBar(total=1.0, completed=done, width=BAR_WIDTH, complete_style="cyan", finished_style="green")
 
 
 def _cells(branch: Branch, at: float) -> list[Text]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import milepost
-from milepost.errors import LeaseHeld, MilepostError, PlanError, StoreError, mask
+from milepost.errors import Interrupted, LeaseHeld, MilepostError, PlanError, StoreError, mask
 
 COMPLETE = 0
 FAILED = 1
@@ -44,7 +44,8 @@ def explain(error: BaseException, *, started: bool) -> Explanation:
     if isinstance(error, MilepostError):
         return Explanation(status=_status(error, started=started), message=error.message, hint=error.hint, where=where)
     if isinstance(error, KeyboardInterrupt):
-        return Explanation(status=INTERRUPTED, message=str(error) or "stopped", where=where)
+        kept = "after a commit" if isinstance(error, Interrupted) else "at once: what was not committed is not kept"
+        return Explanation(status=INTERRUPTED, message=f"stopped {kept}")
     message = f"{_name(error)}: {error}" if str(error) else _name(error)
     if where or _is_library(error):
         return Explanation(status=FAILED, message=message, where=where)

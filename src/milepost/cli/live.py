@@ -11,7 +11,7 @@ from rich.text import Text
 
 from milepost.cli.draw import frame
 from milepost.cli.face import FRAMES, STOPPING
-from milepost.cli.tables import console
+from milepost.cli.tables import console, plain_signs
 from milepost.cli.telling import announcement
 from milepost.cli.view import View
 from milepost.clock import Clock
@@ -32,7 +32,7 @@ class LiveFace:
         self.view = View()
         self.is_stopping = False
         self.console = console(to_stderr=True)
-        self.plain = not self.console.encoding.lower().startswith("utf")
+        self.plain = plain_signs(self.console)
         self.live = Live(
             console=self.console,
             get_renderable=self._frame,

@@ -39,7 +39,7 @@ def done(each: ObjectPlan) -> str:
 def _draw(made: Plan) -> None:
     from rich.text import Text
 
-    from milepost.cli.tables import console, table
+    from milepost.cli.tables import console, show, table
 
     screen = console()
     screen.print(Text(made.job, style="bold"))
@@ -52,7 +52,7 @@ def _draw(made: Plan) -> None:
             str(place), each.name, each.source, each.target, parents, number(each.rows), each.loading, done(each)
         )
     screen.print()
-    screen.print(drawn)
+    show(screen, drawn)
     screen.print()
     for promise in dict.fromkeys(each.promise for each in made.objects):
         names = ", ".join(each.name for each in made.objects if each.promise == promise)

@@ -118,7 +118,7 @@ def _json(value: Any) -> str:
 
 
 def _draw(job: str, total: int, groups: list[Group], more: int) -> None:
-    from milepost.cli.tables import console, table
+    from milepost.cli.tables import console, show, table
 
     screen = console()
     if not total:
@@ -129,6 +129,6 @@ def _draw(job: str, total: int, groups: list[Group], more: int) -> None:
     for group in groups:
         drawn.add_row(group.object, group.stage, number(group.count), group.reason, key(group.key, width=40))
     screen.print()
-    screen.print(drawn)
+    show(screen, drawn)
     if more:
         screen.print(f"\n{number(more)} more groups; --limit shows more.")

@@ -13,7 +13,7 @@ from milepost.cli.face import Face, choose_face
 from milepost.cli.human import duration, rows
 from milepost.cli.lines import as_document, write_line
 from milepost.cli.report import error_document, say_on_stderr, show_explanation
-from milepost.cli.view import View, seen, total
+from milepost.cli.view import Standing, View, branch_of, seen, total
 from milepost.clock import Clock, SystemClock
 from milepost.databases.url import expand
 from milepost.errors import PlanError
@@ -73,7 +73,10 @@ class Showing:
     def complete(self, reference: str | None) -> None:
         self._summary()
         counts, took = total(self.view), self.clock.monotonic() - (self.view.started or self.clock.monotonic())
-        say_on_stderr(f"{self.view.job}: complete in {duration(took)}.", style="green")
+        said = f"complete in {duration(took)}."
+        if branch_of(self.view, "").standing is Standing.SKIPPED:
+            said = "complete already; nothing was left to do."
+        say_on_stderr(f"{self.view.job}: {said}", style="green")
         if counts.rejected:
             where = "" if reference is None else f": {other_command('rejects', reference)}"
             say_on_stderr(f"{rows(counts.rejected)} rejected, kept in the store{where}", style="yellow")
@@ -93,12 +96,11 @@ class Showing:
 
     def _summary(self) -> None:
         from milepost.cli.draw import summary
-        from milepost.cli.tables import console
+        from milepost.cli.tables import console, plain_signs, show
 
         screen = console(to_stderr=True)
         if self.view.branches.keys() - {""}:
-            plain = not screen.encoding.lower().startswith("utf")
-            screen.print(summary(self.view, self.clock.monotonic(), plain=plain))
+            show(screen, summary(self.view, self.clock.monotonic(), plain=plain_signs(screen)))
 
 
 def _next(explained: Explanation) -> Iterator[str]:

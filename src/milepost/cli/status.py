@@ -134,7 +134,7 @@ def _since(then: datetime, now: datetime) -> str:
 def _draw(status: Status, reference: str) -> None:
     from rich.text import Text
 
-    from milepost.cli.tables import console
+    from milepost.cli.tables import console, show
 
     screen = console()
     screen.print(Text.assemble((status.job, "bold"), f": {headline(status)}"), soft_wrap=True)
@@ -142,14 +142,14 @@ def _draw(status: Status, reference: str) -> None:
     below = [record for record in status.checkpoints if record.path]
     if below:
         screen.print()
-        screen.print(_checkpoints(below, status))
+        show(screen, _checkpoints(below, status))
     for record in status.checkpoints:
         if record.failure is not None and record.state is not State.COMPLETE:
             where = record.path or status.job
             screen.print(Text(f"{where}: {record.failure.kind}: {record.failure.message}", style="red"))
     if status.runs:
         screen.print()
-        screen.print(_runs(status.runs[-LATEST_RUNS:]))
+        show(screen, _runs(status.runs[-LATEST_RUNS:]))
     for text in _next(status, reference):
         screen.print(f"\n{text}", soft_wrap=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 WIDE = 200  # where there is no terminal nothing is cut at 80
@@ -24,3 +24,19 @@ def table(*columns: str) -> Table:
         left, _, title = column.rpartition(":")
         made.add_column(title, justify="left" if left else "right", overflow="fold")
     return made
+
+
+def show(screen: Console, what: RenderableType) -> None:
+    """Print; where there is no terminal without the blanks that pad a table's lines."""
+    if screen.is_terminal:
+        screen.print(what)
+        return
+    with screen.capture() as captured:
+        screen.print(what)
+    for text in captured.get().splitlines():
+        screen.print(text.rstrip(), soft_wrap=True)
+
+
+def plain_signs(screen: Console) -> bool:
+    """Whether what the screen can show is ASCII only."""
+    return not screen.encoding.lower().startswith("utf")
