@@ -16,16 +16,16 @@ help: ## Say what can be made
 	@echo "Milepost: jobs that survive"
 	@awk -F ' ## ' '/^[a-z]+:.* ## / { sub(/:.*/, "", $$1); printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
-demo: .venv/runtime.stamp ## Watch a migration be killed, resume and lose nothing
+demo: venv-runtime ## Watch a migration be killed, resume and lose nothing
 	@.venv/bin/milepost demo
 
-test: .venv-test/test.stamp ## Run every test against the built wheel (ARGS="..." goes to pytest)
+test: venv-test ## Run every test against the built wheel (ARGS="..." goes to pytest)
 	@rm -rf .venv-test/wheel
 	@$(PIP) wheel --no-build-isolation --no-deps -w .venv-test/wheel .
 	@$(PIP) install --no-deps --force-reinstall .venv-test/wheel/*.whl
 	@.venv-test/bin/python -m pytest -n logical --dist worksteal $(ARGS)
 
-check: .venv/develop.stamp ## Lint, format, types, imports, tidiness
+check: venv-develop ## Lint, format, types, imports, tidiness
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
@@ -33,24 +33,23 @@ check: .venv/develop.stamp ## Lint, format, types, imports, tidiness
 	.venv/bin/lint-imports
 	.venv/bin/python -m pytest -q tests/unit/test_tidy.py
 
-bench: .venv/develop.stamp ## Measure rows and steps a second, memory
+bench: venv-develop ## Measure rows and steps a second, memory
 	@.venv/bin/python -m bench $(ARGS)
 
-develop: .venv/develop.stamp ## Make .venv with all tools, to use as .venv/bin/pytest, .venv/bin/milepost
+develop: venv-develop ## Make .venv with all tools, to use as .venv/bin/pytest, .venv/bin/milepost
 
 clean: ## Remove all that was made here
 	rm -rf .venv .venv-test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .cache build dist
 	rm -rf milepost-demo
 	find src tests examples bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
-.venv/runtime.stamp: pyproject.toml tools/make-venv
+.PHONY: venv-runtime venv-develop venv-test
+
+venv-runtime:
 	@tools/make-venv .venv -e .
-	@touch $@
 
-.venv/develop.stamp: pyproject.toml tools/make-venv
+venv-develop:
 	@tools/make-venv .venv -e '.[postgres]' --group test --group check
-	@touch $@ .venv/runtime.stamp
 
-.venv-test/test.stamp: pyproject.toml tools/make-venv
+venv-test:
 	@tools/make-venv .venv-test '.[postgres]' --group test
-	@touch $@
