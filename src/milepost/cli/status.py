@@ -23,11 +23,15 @@ LATEST_RUNS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """A job as its store knows it. ``now`` is the store's time (None: there is no store yet)."""
+    """A job as its store knows it. ``now`` is the store's time (None: there is no store yet).
+
+    ``dead``: the latest run provably ended without recording it.
+    """
 
     job: str
     store: str
     now: datetime | None
+    dead: bool = False
     runs: tuple[Run, ...] = ()
     checkpoints: tuple[Record, ...] = ()
 
@@ -40,6 +44,11 @@ class Status:
     def open_run(self) -> Run | None:
         """The latest run if its end is not recorded: it goes on, or was killed."""
         return self.runs[-1] if self.runs and self.runs[-1].ended_at is None else None
+
+    @property
+    def running(self) -> bool:
+        """Whether a run goes on, as far as can be known: its lease holds, and it is not provably dead."""
+        return self.open_run is not None and not self.lapsed and not self.dead
 
     @property
     def lapsed(self) -> bool:
@@ -66,6 +75,7 @@ def read(job: Job | Migration, urls: Urls) -> Status:
             job=job.name,
             store=store.url,
             now=store.now(),
+            dead=store.is_dead(job.name),
             runs=tuple(store.runs(job.name)),
             checkpoints=tuple(store.checkpoints(job.name)),
         )
@@ -81,7 +91,13 @@ def as_document(status: Status) -> dict[str, Any]:
         "store": status.store,
         "lease": None
         if run is None
-        else {"holder": run.holder, "until": run.lease_until, "seen_at": run.seen_at, "lapsed": status.lapsed},
+        else {
+            "holder": run.holder,
+            "until": run.lease_until,
+            "seen_at": run.seen_at,
+            "lapsed": status.lapsed,
+            "dead": status.dead,
+        },
         "runs": [{name: value for name, value in asdict(run).items() if name != "job"} for run in status.runs],
         "checkpoints": [_checkpoint(record) for record in status.checkpoints],
     }
@@ -109,22 +125,23 @@ def headline(status: Status) -> str:
         by = "" if ended is None or status.state is State.COMPLETE else f"; run {ended.epoch}, {ended.outcome}"
         return f"{status.state}{by}"
     sign = "" if status.now is None else f", last sign of life {_since(run.seen_at, status.now)} ago"
-    if status.lapsed:
-        return f"{_half_done(status.state)}, not running; run {run.epoch} by {run.holder} was killed{sign}"
-    lease = f"lease until {moment(run.lease_until)}"
-    return f"{_half_done(status.state)}; run {run.epoch} is held by {run.holder}{sign}, {lease}"
+    if status.running:
+        doing = "rolling back" if status.state is State.ROLLING_BACK else "running"
+        return f"{doing}; run {run.epoch} by {run.holder}{sign}, lease until {moment(run.lease_until)}"
+    state = State.STARTED if status.state in {State.PENDING, State.FAILED} else status.state
+    return f"{state}, not running; run {run.epoch} by {run.holder} {_unrecorded(status)}{sign}"
 
 
 def state_of(record: Record, status: Status) -> str:
     """A checkpoint's state for people: what no run works on any more does not look as if it were running."""
-    running = status.open_run is not None and not status.lapsed
-    if record.state in {State.STARTED, State.ROLLING_BACK} and not running:
+    if record.state in {State.STARTED, State.ROLLING_BACK} and not status.running:
         return f"{record.state}, not running"
     return str(record.state)
 
 
-def _half_done(state: State) -> str:
-    return "started" if state in {State.PENDING, State.FAILED} else str(state)
+def _unrecorded(status: Status) -> str:
+    """What became of the open run that does not go on. One that is only asleep cannot write any more either."""
+    return "was killed" if status.dead else "let its lease lapse"
 
 
 def _since(then: datetime, now: datetime) -> str:
@@ -149,7 +166,7 @@ def _draw(status: Status, reference: str) -> None:
             screen.print(Text(f"{where}: {record.failure.kind}: {record.failure.message}", style="red"))
     if status.runs:
         screen.print()
-        show(screen, _runs(status.runs[-LATEST_RUNS:]))
+        show(screen, _runs(status))
     for text in _next(status, reference):
         screen.print(f"\n{text}", soft_wrap=True)
 
@@ -159,7 +176,7 @@ def _next(status: Status, reference: str) -> Iterator[str]:
         rejected = sum((record.counts for record in status.checkpoints), NO_ROWS).rejected
         if rejected:
             yield f"{number(rejected)} rejected: {other_command('rejects', reference)}"
-    elif status.open_run is None or status.lapsed:
+    elif not status.running:
         word = "start" if status.state is State.PENDING else "resume"
         yield f"To {word}: {other_command('run', reference)}"
 
@@ -188,12 +205,20 @@ def _counts(counts: Counts) -> list[str]:
     return [number(count) for count in (counts.read, counts.loaded, counts.unchanged, counts.filtered, counts.rejected)]
 
 
-def _runs(runs: Sequence[Run]) -> Any:
+def _runs(status: Status) -> Any:
     from milepost.cli.tables import table
 
     made = table("run", "left:started", "left:last sign of life", "left:by", "left:ended")
-    for run in runs:
-        error = "" if run.error is None else f": {run.error.partition(chr(10))[0]}"
-        ended = f"{run.outcome}{error}" if run.ended_at is not None else "no end recorded"
-        made.add_row(str(run.epoch), moment(run.started_at), moment(run.seen_at), run.holder, ended)
+    for run in status.runs[-LATEST_RUNS:]:
+        made.add_row(str(run.epoch), moment(run.started_at), moment(run.seen_at), run.holder, ending(run, status))
     return made
+
+
+def ending(run: Run, status: Status) -> str:
+    """How a run ended, in one line. One that another took over after it had left no end was killed."""
+    if run.ended_at is None:
+        if run is not status.open_run:
+            return "was killed"
+        return "running" if status.running else _unrecorded(status)
+    error = "" if run.error is None or run.outcome == "interrupted" else f": {run.error.partition(chr(10))[0]}"
+    return f"{run.outcome}{error}"

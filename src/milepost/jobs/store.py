@@ -43,6 +43,13 @@ class Store(Protocol):
         """The run history, oldest first."""
         ...
 
+    def is_dead(self, job: str) -> bool:
+        """Whether the latest run provably ended without recording it: the next one may start at once. Reads only.
+
+        False where the end is recorded, where the run lives, and where it cannot be known before the lease lapses.
+        """
+        ...
+
     # -- writing together
 
     def transaction(self, lease: Lease) -> AbstractContextManager[Any]:

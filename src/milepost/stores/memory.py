@@ -82,6 +82,11 @@ class MemoryStore:
                 previous_sign_of_life=previous.seen_at if previous else None,
             )
 
+    def is_dead(self, job: str) -> bool:
+        with self._lock:
+            kept = self._jobs.get(job)
+            return kept is not None and kept.held and kept.dead
+
     def renew(self, lease: Lease) -> None:
         with self._writing(lease):
             pass  # every commit is a sign of life here

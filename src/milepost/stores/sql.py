@@ -148,6 +148,12 @@ class SqlStore(ABC):
                     self._drop(job, taken)
                 raise
 
+    def is_dead(self, job: str) -> bool:
+        with self._explained():
+            row = self._run(statements.HOLDING, job=job).fetchone()
+        last = None if row is None else rows.holding(row)
+        return last is not None and last.held and self._dead(job, last.epoch)
+
     def _judged(self, job: str) -> Holding | None:
         """Who held the job last. Raises LeaseHeld if that run lives."""
         with self._explained():
