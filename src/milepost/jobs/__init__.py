@@ -1,0 +1,1 @@
+"""Checkpointed jobs: the core. It knows no rows, no vendor and no screen."""
