@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import cached_property
 from typing import Any
 
@@ -87,7 +87,7 @@ class PostgresSource:
         found = self._first(query)
         return None if found is None else int(found[0])
 
-    def read(self, after: Key | None, upto: Key | None, chunk: int) -> Iterator[list[Row]]:
+    def read(self, after: Key | None, upto: Key | None, chunk: int) -> Generator[list[Row], None, None]:
         query = sql.SQL("SELECT {} FROM {}{} ORDER BY {}").format(
             sql.SQL(", ").join(map(sql.Identifier, self.columns)),
             self._rows,

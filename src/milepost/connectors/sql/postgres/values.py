@@ -53,13 +53,15 @@ def _rule(column: Column) -> tuple[set[type], Convert]:
 
 def _integer(_: Column) -> tuple[set[type], Convert]:
     def convert(value: Any) -> Any:
-        if isinstance(value, int | str):
-            return int(value) if isinstance(value, int) else value
+        if isinstance(value, int):
+            return int(value)
+        if isinstance(value, str):
+            value = _number(value)
         if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
             return int(value)
         raise Misfit(f"{value!r} is not a whole number")
 
-    return {int, str}, convert
+    return {int}, convert
 
 
 def _decimal(column: Column) -> tuple[set[type], Convert]:
@@ -138,7 +140,7 @@ def _text(column: Column) -> tuple[set[type], Convert]:
             value = value.value
         if isinstance(value, bool | bytes | bytearray | memoryview | list | tuple | dict | set):
             raise Misfit(f"a {type(value).__name__} is no text; make it text")
-        text = repr(value) if type(value) is float else str(value)
+        text = _written(value)
         if column.length is not None and len(text) > column.length:
             raise Misfit(f"the text has {len(text)} characters, and {column.native} holds {column.length}")
         return text
@@ -271,7 +273,7 @@ def _array(column: Column) -> tuple[set[type], Convert]:
         if value is None:
             return "NULL"
         fitted = value if type(value) in fit.plain else fit.convert(value)
-        text = "\\x" + fitted.hex() if isinstance(fitted, bytes) else str(fitted)
+        text = "\\x" + fitted.hex() if isinstance(fitted, bytes) else _written(fitted)
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
     def convert(value: Any) -> Any:
@@ -303,10 +305,20 @@ def _other(column: Column) -> tuple[set[type], Convert]:
 
 
 def _number(text: str) -> Decimal:
+    """The number that is written just so: no blanks, no plus sign, no zeros before it."""
     try:
-        return Decimal(text.strip())
-    except InvalidOperation:
+        number = Decimal(text)
+        canonical = {format(number, "f"), str(number), repr(float(number))}
+    except (InvalidOperation, OverflowError, ValueError):
         raise Misfit(f"{text!r} is not a number") from None
+    if text.lower() not in {each.lower() for each in canonical}:
+        raise Misfit(f"the text {text!r} would become the number {number}; make it a number")
+    return number
+
+
+def _written(value: Any) -> str:
+    """A value as text that reads back as the same value; decimals without exponents."""
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
 RULES: dict[Kind, Callable[[Column], tuple[set[type], Convert]]] = {
