@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass
 
 from milepost.clock import Clock
@@ -43,9 +42,9 @@ def move(checkpoint: Checkpoint, route: Route, pin: Pin) -> JSON:
     if pin.rows == 0:
         return
     batches = Batches(checkpoint, route, pin)
-    with closing(route.source.read(decode(checkpoint.position), decode(pin.end), route.limits.chunk)) as chunks:
-        for rows in gather(chunks, route.limits, route.clock):
-            batches.commit(rows)
+    chunks = route.source.read(decode(checkpoint.position), decode(pin.end), route.limits.chunk)
+    for rows in gather(chunks, route.limits, route.clock):
+        batches.commit(rows)
 
 
 class Batches:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -32,7 +32,7 @@ class RowsSource:
     def count(self, upto: Key | None) -> int | None:
         return None
 
-    def read(self, after: Key | None, upto: Key | None, chunk: int) -> Generator[list[Row]]:
+    def read(self, after: Key | None, upto: Key | None, chunk: int) -> Iterator[list[Row]]:
         """The rows behind ``after``. Raises Fatal for one that is no dict, lacks a column, or repeats a key."""
         place = after[0] if after is not None and len(after) == 1 else after
         tuples = self._tuples(iter(self.rows.read(place)), after)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from milepost.migration.description import Description
@@ -19,8 +19,11 @@ class Source(Protocol):
     key's columns are always among them.
     """
 
-    columns: tuple[str, ...]
-    key: tuple[str, ...]
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+
+    @property
+    def key(self) -> tuple[str, ...]: ...
 
     def describe(self) -> Description:
         """The columns that will be read.
@@ -44,7 +47,7 @@ class Source(Protocol):
         """The number of rows up to and with that key (None: no bound); None where it cannot be known."""
         ...
 
-    def read(self, after: Key | None, upto: Key | None, chunk: int) -> Generator[list[Row]]:
+    def read(self, after: Key | None, upto: Key | None, chunk: int) -> Iterator[list[Row]]:
         """The rows of ``(after, upto]`` in key order, in lists of 1 to ``chunk`` rows, by one streaming query."""
         ...
 
