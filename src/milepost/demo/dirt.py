@@ -37,13 +37,13 @@ KINDS: tuple[tuple[str, str, str], ...] = (
         f"SELECT count(*) - count(DISTINCT trim(cust_no, {BLANKS})) FROM customers",
     ),
     (
-        "customers and suppliers with an odd name (emoji, combining marks, right to left ...)",
+        "names with emoji, combining marks, right-to-left letters",
         "kept exactly",
         f"""SELECT (SELECT count(*) FROM customers WHERE trim(name, {BLANKS}) GLOB '*[^-A-Za-z.''& ]*')
                  + (SELECT count(*) FROM suppliers WHERE name GLOB '*[^-A-Za-z.''& ]*')""",
     ),
     (
-        "customer and invoice numbers with blanks, tabs or no-break spaces behind them",
+        "numbers with blanks, tabs or no-break spaces behind them",
         "trimmed",
         f"""SELECT (SELECT count(*) FROM customers WHERE cust_no <> trim(cust_no, {BLANKS}))
                  + (SELECT count(*) FROM invoices WHERE cust_no <> trim(cust_no, {BLANKS}))

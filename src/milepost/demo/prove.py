@@ -29,9 +29,9 @@ OBJECTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }
 
 REASONS = {
-    "parent": "its parent is not there",
-    "duplicate": "another row has its key",
-    "load": "the new database refuses it",
+    "parent": "parent not there",
+    "duplicate": "key already there",
+    "load": "refused by new.db",
 }
 
 
