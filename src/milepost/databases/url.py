@@ -51,7 +51,8 @@ def sqlite_path(url: str) -> Path:
 
 def hide_password(url: str) -> str:
     """The URL as it may be shown: the password, and values of parameters that look like one, become ``***``."""
-    shown = re.sub(r"(?<=//)([^/@]*?):.*@", r"\1:***@", url, count=1)
+    start = r"(?<=//)" if "//" in url else r"^"  # a URL that lacks its scheme may hold a password all the same
+    shown = re.sub(start + r"([^/@]*?):.*@", r"\1:***@", url, count=1)
     return re.sub(r"(?i)((?:pass\w*|secret\w*|token|pwd)=)[^&\s]*", r"\1***", shown)
 
 
@@ -66,4 +67,9 @@ def same_database(one: str, other: str) -> bool:
 
 def _server(url: str) -> tuple[str | None, int, str, str]:
     parts = urlsplit(url)
-    return parts.hostname, parts.port or 5432, parts.path, parts.query
+    try:
+        return parts.hostname, parts.port or 5432, parts.path, parts.query
+    except ValueError:
+        raise PlanError(
+            f"the port in {hide_password(url)} is no number", hint="Write host:5432, or leave it out."
+        ) from None
