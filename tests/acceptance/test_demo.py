@@ -141,6 +141,18 @@ def test_a_tampered_migration_is_told_loudly(tmp_path: Path) -> None:
     assert "Proven" not in done.stdout
 
 
+def test_a_demo_that_could_not_kill_its_run_says_so(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from milepost.demo import play\n"
+        "run_until = play.run_until\n"
+        "play.run_until = lambda folder, arguments, enough: run_until(folder, arguments, lambda event: False)\n"
+        f"sys.exit(play.run_demo(Path({str(tmp_path / 'demo')!r}), rows=5000))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "THE DEMO FAILED: Invoice was always over before the kill" in done.stdout
+
+
 def test_a_folder_that_is_not_the_demos_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     done = subprocess.run(demo(tmp_path), capture_output=True, text=True, timeout=60, check=False)

@@ -17,7 +17,7 @@ from typing import Any
 
 from milepost.demo.words import ARTICLES, COMPANIES, COUNTRIES, FIRST_NAMES, LAST_NAMES, ODD_NAMES, REMARKS
 
-FEWEST_ROWS = 2_000
+FEWEST_ROWS = 5_000  # below, two rows of each kind of dirt are more than the migration puts up with
 BLANKS = (" ", "   ", "\u00a0", "\t")
 NO_EMAIL = (None, None, "", "  ", "-", "n/a")
 NO_AMOUNT = ("to be agreed", "?", "")

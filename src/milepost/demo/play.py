@@ -57,7 +57,8 @@ def run_demo(folder: Path, *, rows: int | None = None, seed: int = SEED) -> int:
     rows = ROWS if rows is None else rows
     if rows < FEWEST_ROWS:
         raise PlanError(
-            f"{rows} rows would be moved before they can be interrupted", hint=f"Ask for at least {FEWEST_ROWS}."
+            f"{rows} rows are too few to be dirty in every way and interrupted in the middle",
+            hint=f"Ask for at least {FEWEST_ROWS}.",
         )
     screen = tell.open_screen()
     try:
@@ -92,7 +93,7 @@ def _make_company(screen: Console, folder: Path, rows: int, seed: int) -> None:
     tell.act(
         screen,
         "1. A company with an old database",
-        f"{folder / LEGACY} is made from the seed {seed}. Customer > Invoice > InvoiceLineItem, and\n"
+        f"{folder / LEGACY} is made from the seed {seed}. Customer > Invoice > InvoiceLineItem, and "
         "Supplier > PurchaseOrder > PurchaseOrderLineItem, as three offices left them after many years.",
     )
     remove_databases(folder)
@@ -126,7 +127,7 @@ def _run_and_kill(screen: Console, folder: Path) -> None:
     tell.act(
         screen,
         "2. Moving it, until somebody pulls the plug",
-        f"{folder / MIGRATION} says how a row of the old database becomes one of the new.\n"
+        f"{folder / MIGRATION} says how a row of the old database becomes one of the new. "
         "The run is killed with SIGKILL in the middle of Invoice: no chance to tidy up, as in a power cut.",
     )
     invoices = _sizes(folder)[OBJECTS[VICTIM][0]]
@@ -205,7 +206,7 @@ def _prove(screen: Console, folder: Path) -> Proof:
     tell.act(
         screen,
         "5. The proof",
-        f"{folder / EXPECTED} works out from the old database, in plain SQL, what the new one must hold.\n"
+        f"{folder / EXPECTED} works out from the old database, in plain SQL, what the new one must hold. "
         "It knows neither Milepost nor company.py.",
     )
     with closing(_store(folder)) as store:

@@ -13,14 +13,13 @@ from rich.text import Text
 from milepost.demo.dirt import Dirt
 from milepost.demo.prove import ObjectProof, Proof
 
-WIDTH_WITHOUT_TERMINAL = 100
+WIDTH = 100
 
 
 def open_screen() -> Console:
-    """A console on standard output, of a width that a pipe can use too."""
+    """A console on standard output, of a width that reads well; in a pipe too, which has none of its own."""
     screen = Console(highlight=False)
-    if not screen.is_terminal:
-        screen.width = WIDTH_WITHOUT_TERMINAL
+    screen.width = min(screen.width, WIDTH) if screen.is_terminal else WIDTH
     return screen
 
 
