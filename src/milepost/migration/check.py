@@ -12,7 +12,7 @@ from milepost.migration.limit import allowed
 from milepost.migration.migration import Migration
 from milepost.migration.object import Object
 from milepost.migration.restructure import renamed, restructure
-from milepost.migration.source import Source
+from milepost.migration.source import Key, Source
 from milepost.migration.table import Rows, Table
 
 TRIAL_ROWS = 3
@@ -105,15 +105,15 @@ def check_target(each: Object, target: Description) -> None:
         )
 
 
-def try_out(each: Object, source: Source, target: Description) -> None:
-    """Restructure the first rows without loading them, to find a function that cannot work. Writes nothing.
+def try_out(each: Object, source: Source, target: Description, after: Key | None) -> None:
+    """Restructure the first rows behind ``after`` without loading them, to find a function that cannot work.
 
-    A function that takes the checkpoint is not tried, nor is the user's own reader called. What a single row
-    provokes is left for the run.
+    Writes nothing. A function that takes the checkpoint is not tried, nor is the user's own reader called. What a
+    single row provokes is left for the run.
     """
     if each.function is None or each.wants_checkpoint or isinstance(each.source, Rows):
         return
-    for rows in source.read(None, None, TRIAL_ROWS):
+    for rows in source.read(after, None, TRIAL_ROWS):
         tried = restructure(each, each.function, source.columns, rows[:TRIAL_ROWS], ())
         if tried.columns:
             check_columns(each, target, tried.columns)

@@ -16,6 +16,7 @@ from milepost.jobs.state import JSON, Record, State
 from milepost.migration.check import check_copy, check_declaration, check_target, try_out
 from milepost.migration.definition import definition
 from milepost.migration.gather import BatchLimits
+from milepost.migration.keys import decode
 from milepost.migration.migration import Migration, OwnStep
 from milepost.migration.move import Route, move
 from milepost.migration.object import Object
@@ -149,7 +150,9 @@ class Migrating:
         if each.function is None and not isinstance(each.source, Rows):
             check_copy(each, source, target)
         route.source.check_key()
-        try_out(each, route.source, target)
+        record = self.records.get(each.name)
+        # a resumed object is tried on the rows that come next: those before are not read again
+        try_out(each, route.source, target, after=None if record is None else decode(record.position))
 
     def _pin(self, checkpoint: Checkpoint) -> dict[str, Pin]:
         """The pin of every object still to move: as recorded, else frozen now and recorded.
