@@ -61,7 +61,7 @@ def users_frames(error: BaseException) -> Iterator[str]:
     for each in _chain(error):
         frames = [frame for frame in traceback.extract_tb(each.__traceback__) if is_users(frame.filename)]
         if frames:
-            if each is not error and not isinstance(each, MilepostError):
+            if each is not error and not isinstance(each, MilepostError) and str(each) not in str(error):
                 yield f"{_name(each)}: {each}"
             for frame in frames:
                 yield f"{frame.filename}, line {frame.lineno}, in {frame.name}"

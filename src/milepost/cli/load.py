@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TypeAlias
 
 from milepost.cli.explain import users_frames
+from milepost.databases.url import hide_password
 from milepost.errors import MilepostError, PlanError
 from milepost.jobs.job import Job
 from milepost.migration.migration import Migration
@@ -23,6 +24,11 @@ def load(reference: str) -> AnyJob:
 
     Raises PlanError where there is no such file, it cannot be imported, or holds no or several jobs.
     """
+    if "://" in reference:
+        raise PlanError(
+            f"{hide_password(reference)} is a URL, where the job's file is wanted",
+            hint="URLs are given by --source, --target and --store.",
+        )
     place, name = split(reference)
     module = _import_file(Path(place)) if _is_file_name(place) else _import_module(place)
     return choose(jobs_in(module), name, place)

@@ -83,11 +83,9 @@ def export(job: Job | Migration, urls: Urls, *, only: str | None, form: str, out
 
 def found(store: Store | None, job: Job | Migration, only: str | None) -> Iterator[RejectedRow]:
     """The job's rejects; of one object, those of its partitions too. Raises PlanError for an unknown object."""
-    if store is None:
-        return iter(())
     if only is None:
-        return store.rejects(job.name)
-    paths = [record.path for record in store.checkpoints(job.name)]
+        return iter(()) if store is None else store.rejects(job.name)
+    paths = [] if store is None else [record.path for record in store.checkpoints(job.name)]
     chosen = [path for path in paths if path == only or path.startswith(f"{only}/")]
     declared = {each.name for each in job.objects} if isinstance(job, Migration) else set()
     if not chosen and only not in declared:
@@ -95,7 +93,7 @@ def found(store: Store | None, job: Job | Migration, only: str | None) -> Iterat
         raise PlanError(
             f"{job.name} has no object called {only}", hint=f"Did you mean {' or '.join(near)}?" if near else None
         )
-    return (row for path in chosen for row in store.rejects(job.name, path))
+    return (row for path in chosen if store is not None for row in store.rejects(job.name, path))
 
 
 def _write(rejects: Iterable[RejectedRow], form: str, stream: TextIO) -> int:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from functools import partial
 from typing import TextIO
 
 from milepost.cli.again import other_command, this_command
-from milepost.cli.explain import COMPLETE, FAILED, INTERRUPTED, Explanation, explain, hide_secrets
+from milepost.cli.explain import COMPLETE, FAILED, INTERRUPTED, explain, hide_secrets
 from milepost.cli.face import Face, choose_face
 from milepost.cli.human import duration, rows
 from milepost.cli.lines import as_document, write_line
@@ -90,8 +89,9 @@ class Showing:
         if self.out is not None and self.view.outcome is None:
             write_line(self.out, {"event": "error", **error_document(explained, self.hide)})
         show_explanation(explained, self.hide, error)
-        for text in _next(explained):
-            say_on_stderr(text, style="bold")
+        if started and explained.status in {FAILED, INTERRUPTED}:
+            kept = "What is committed stays. " if explained.status == FAILED else ""
+            say_on_stderr(f"{kept}Run the same command again to resume: {this_command()}", style="bold")
         return explained.status
 
     def _summary(self) -> None:
@@ -101,13 +101,6 @@ class Showing:
         screen = console(to_stderr=True)
         if self.view.branches.keys() - {""}:
             show(screen, summary(self.view, self.clock.monotonic(), plain=plain_signs(screen)))
-
-
-def _next(explained: Explanation) -> Iterator[str]:
-    if explained.status == FAILED:
-        yield f"What is committed stays. Run the same command again to resume: {this_command()}"
-    if explained.status == INTERRUPTED:
-        yield f"Run the same command again to resume: {this_command()}"
 
 
 def known_urls(job: Job | Migration, urls: Urls) -> list[str]:
