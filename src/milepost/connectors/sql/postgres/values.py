@@ -16,7 +16,7 @@ import json
 import math
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Context, Decimal, Inexact, InvalidOperation
@@ -42,7 +42,31 @@ NAME_BYTES = {"name": 63, '"char"': 1}
 def fit_for(column: Column) -> Fit:
     """How values get into this column."""
     plain, convert = _rule(column)
-    return Fit(column.name, frozenset(plain), convert)
+    return Fit(column.name, frozenset(plain), convert, ALL_FIT.get(column.kind, _ask_each)(column))
+
+
+def _ask_each(_: Column) -> None:
+    """No shortcut for a whole column."""
+
+
+def _all_decimals_fit(column: Column) -> Callable[[Sequence[Any]], bool]:
+    quantum = Decimal((0, (1,), -(column.scale or 0)))
+
+    def all_fit(values: Sequence[Any]) -> bool:
+        return set(map(type, values)) == {Decimal} and all(map(quantum.same_quantum, values))
+
+    return all_fit
+
+
+def _all_texts_fit(column: Column) -> Callable[[Sequence[Any]], bool] | None:
+    length = column.length
+    if length is None:
+        return None
+
+    def all_fit(values: Sequence[Any]) -> bool:
+        return set(map(type, values)) == {str} and max(map(len, values)) <= length
+
+    return all_fit
 
 
 def _rule(column: Column) -> tuple[set[type], Convert]:
@@ -65,31 +89,34 @@ def _integer(_: Column) -> tuple[set[type], Convert]:
 
 
 def _decimal(column: Column) -> tuple[set[type], Convert]:
-    scale = MOST_DIGITS if column.scale is None else column.scale
-    quantum = Decimal((0, (1,), -scale))
-
-    def fit(value: Decimal) -> Decimal:
-        if value.same_quantum(quantum) or not value.is_finite() or -value.as_tuple().exponent <= scale:  # type: ignore[operator]
-            if value.is_snan():
-                raise Misfit(f"{value} is no number that {column.native} can hold")
-            return value
-        try:
-            return value.quantize(quantum, context=WIDE)
-        except Inexact:
-            raise Misfit(f"{value} has more than the {scale} fractional digits of {column.native}") from None
+    quantum = Decimal((0, (1,), -(MOST_DIGITS if column.scale is None else column.scale)))
 
     def convert(value: Any) -> Any:
         if isinstance(value, Decimal):
-            return fit(value)
+            return _scaled(value, column, quantum)
         if isinstance(value, int):
             return int(value)
         if isinstance(value, float):
-            return fit(Decimal(repr(float(value))))
+            return _scaled(Decimal(repr(float(value))), column, quantum)
         if isinstance(value, str):
-            return fit(_number(value))
-        raise Misfit(f"{value!r} is not a number")
+            return _scaled(_number(value), column, quantum)
+        raise Mis_scaled(f"{value!r} is not a number")
 
-    return {int} if column.scale is not None else {int, Decimal}, convert
+    return {int}, convert
+
+
+def _scaled(value: Decimal, column: Column, quantum: Decimal) -> Decimal:
+    if value.same_quantum(quantum) or value.is_infinite() or value.is_qnan():
+        return value
+    exponent, smallest = value.as_tuple().exponent, quantum.as_tuple().exponent
+    if not isinstance(exponent, int) or not isinstance(smallest, int):
+        raise Misfit(f"{value} is no number that {column.native} can hold")
+    if exponent >= smallest:
+        return value
+    try:
+        return value.quantize(quantum, context=WIDE)
+    except Inexact:
+        raise Misfit(f"{value} has more than the {-smallest} fractional digits of {column.native}") from None
 
 
 def _float(column: Column) -> tuple[set[type], Convert]:
@@ -321,6 +348,10 @@ def _written(value: Any) -> str:
     return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
+ALL_FIT: dict[Kind, Callable[[Column], Callable[[Sequence[Any]], bool] | None]] = {
+    Kind.DECIMAL: _all_decimals_fit,
+    Kind.TEXT: _all_texts_fit,
+}
 RULES: dict[Kind, Callable[[Column], tuple[set[type], Convert]]] = {
     Kind.INTEGER: _integer,
     Kind.DECIMAL: _decimal,
