@@ -1,5 +1,6 @@
 """What a step can do with its checkpoint."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -94,7 +95,14 @@ def test_a_complete_step_is_skipped_and_its_result_returned(job) -> None:
     assert called == [1]
 
 
-@pytest.mark.parametrize("bad", [{1, 2}, (1, 2), {"a": (1,)}, {1: "a"}, float("nan"), float("inf"), "\ud800", object()])
+DEEP: list = []
+for _ in range(100_000):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize(
+    "bad", [{1, 2}, (1, 2), {"a": (1,)}, {1: "a"}, float("nan"), float("inf"), "\ud800", DEEP, object()]
+)
 def test_a_result_that_is_not_json_is_an_error_at_once_and_the_step_failed(job, bad) -> None:
     with pytest.raises(Fatal, match="the result of a is not JSON"):
         job.step(lambda cp: bad)
@@ -188,6 +196,14 @@ def test_a_step_tried_again_in_the_same_run_recovers_without_a_pause(job) -> Non
 
     assert job.run(main) == "done"
     assert seen == [(1, False, None), (2, True, timedelta(0))]
+
+
+def test_a_clock_that_was_set_back_gives_no_negative_pause(job) -> None:
+    job.fails(lambda cp: None)
+    acquire = job.store.acquire
+    later = job.clock.now() + timedelta(hours=1)
+    job.store.acquire = lambda *args, **kwargs: replace(acquire(*args, **kwargs), previous_sign_of_life=later)
+    job.step(lambda cp: _equal(cp.paused_for, timedelta(0)))
 
 
 def test_positions_resume(job) -> None:
@@ -412,6 +428,26 @@ def test_a_rollback_that_failed_or_was_killed_runs_again(job) -> None:
     assert seen == [("error", SAID, 5), ("error", "KeyError: 'undo'", "half undone")]
 
 
+def test_the_failure_outlives_a_death_between_rollback_and_restart(job) -> None:
+    class Killed(BaseException):
+        pass
+
+    put = job.store.put
+
+    def dies_at_start(lease, record):
+        if (record.path, record.state) == ("a", State.STARTED):
+            raise Killed
+        put(lease, record)
+
+    job.fails(lambda cp: None, rollback=lambda cp: None)
+    job.store.put = dies_at_start
+    with pytest.raises(Killed):
+        job.step(pytest.fail, rollback=lambda cp: None)
+    job.store.put = put
+    assert job.record().state is State.ROLLED_BACK
+    job.step(lambda cp: _equal((cp.failure.message, cp.attempt), (SAID, 2)), rollback=pytest.fail)
+
+
 def test_a_half_done_rollback_whose_function_is_gone_is_refused(job) -> None:
     job.fails(lambda cp: None, rollback=lambda cp: None)
     with pytest.raises(KeyError):
@@ -452,6 +488,17 @@ def test_messages_and_expectations_are_told_with_their_path(job) -> None:
     job.step(lambda cp: [cp.expect(7), cp.tell("hello")])
     assert [(event.path, event.rows) for event in job.seen(RowsExpected)] == [("a", 7)]
     assert [(event.path, event.message) for event in job.seen(Told)] == [("a", "hello")]
+
+
+def test_a_message_is_stored_as_text_that_any_database_takes(job) -> None:
+    def body(cp):
+        raise ValueError("\x00 \ud800 é" + "x" * 5000)
+
+    with pytest.raises(ValueError, match="é"):
+        job.step(body)
+    message = job.record().failure.message
+    assert message.startswith("ValueError: \\x00 \\ud800 éxxx")
+    assert len(message) == 2000
 
 
 @pytest.mark.parametrize(

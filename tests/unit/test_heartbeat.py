@@ -64,6 +64,22 @@ def test_the_thread_goes_on_beating_after_a_fault_and_ends_with_the_run() -> Non
     assert store.renewed >= 3
 
 
+def test_the_lease_is_renewed_every_third_of_its_time() -> None:
+    waited = []
+
+    class Ended:
+        def wait(self, seconds):
+            waited.append(seconds)
+            return len(waited) == 3
+
+    store = Renewing()
+    heartbeat = Heartbeat(store, lease(ttl=60))
+    heartbeat._ended = Ended()
+    heartbeat._run()
+    assert waited == [20, 20, 20]
+    assert store.renewed == 2
+
+
 def test_the_thread_stops_beating_once_the_lease_is_lost() -> None:
     store = Renewing(LeaseLost("taken over"))
     with Heartbeat(store, lease(ttl=0.003)) as heartbeat:

@@ -203,6 +203,7 @@ def test_the_heartbeat_ends_with_the_run_whatever_happens(job) -> None:
 
     def main(cp):
         beats.append(cp._session._heartbeat)
+        assert beats[0]._thread.is_alive()
         fail(cp)
 
     with pytest.raises(ValueError, match="on purpose"):

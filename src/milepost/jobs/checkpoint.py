@@ -101,11 +101,10 @@ class Checkpoint:
         """
         if self._remembered is None:
             self._remembered = self.recall()
-            self._session.on_rollback(self._forget_remembered)
         if ONCE + name in self._remembered:
             return self._remembered[ONCE + name]
         value = self.remember(ONCE + name, self._checked(name, make()))
-        self._remembered = {**(self._remembered or {}), ONCE + name: value}
+        self._remembered = {**(self._remembered or {}), ONCE + name: value}  # make() may have remembered more
         self._session.on_rollback(self._forget_remembered)
         return value
 
