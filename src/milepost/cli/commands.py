@@ -180,7 +180,9 @@ def rejects() -> None:
 @rejects.command("list")
 @about_a_job()
 @click.option("--object", "only", metavar="NAME", help="Only those of this object.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="Groups to show.")
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(min=1), metavar="NUMBER", help="Groups to show."
+)
 def list_rejects(asked: Asked, only: str | None, limit: int) -> None:
     """Count the rejected rows by object, stage and reason, with an example of each."""
     from milepost.cli.rejects import show_rejects
@@ -190,7 +192,14 @@ def list_rejects(asked: Asked, only: str | None, limit: int) -> None:
 
 @rejects.command("export")
 @about_a_job(as_json=False)
-@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "jsonl"]),
+    default="csv",
+    show_default=True,
+    help="Form of the output.",
+)
 @click.option("--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
 @click.option("--object", "only", metavar="NAME", help="Only those of this object.")
 def export_rejects(asked: Asked, form: str, output: Path | None, only: str | None) -> None:
@@ -220,8 +229,12 @@ def rewind(asked: Asked, path: str, *, yes: bool) -> int:
 
 @milepost.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path("milepost-demo"))
-@click.option("--rows", type=click.IntRange(min=1), help="About how many rows to make (default: some 300,000).")
-@click.option("--seed", default=1, show_default=True, type=int, help="Other seeds make other companies.")
+@click.option(
+    "--rows", type=click.IntRange(min=1), metavar="NUMBER", help="About how many rows to make (default: some 300,000)."
+)
+@click.option(
+    "--seed", default=1, show_default=True, type=int, metavar="NUMBER", help="Other seeds make other companies."
+)
 def demo(folder: Path, rows: int | None, seed: int) -> int:
     """Make a small company in FOLDER (default: milepost-demo), migrate it, kill it half way, resume, and prove it."""
     from milepost.demo import run_demo

@@ -151,8 +151,7 @@ class SqlStore(ABC):
     def is_dead(self, job: str) -> bool:
         with self._explained():
             row = self._run(statements.HOLDING, job=job).fetchone()
-        last = None if row is None else rows.holding(row)
-        return last is not None and last.held and self._dead(job, last.epoch)
+        return row is not None and (last := rows.holding(row)).held and self._dead(job, last.epoch)
 
     def _judged(self, job: str) -> Holding | None:
         """Who held the job last. Raises LeaseHeld if that run lives."""

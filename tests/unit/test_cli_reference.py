@@ -1,0 +1,36 @@
+"""docs/command.md says what the commands say of themselves."""
+
+from pathlib import Path
+
+import click
+import pytest
+
+from milepost.cli.commands import milepost
+from milepost.cli.reference import reference
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "command.md"
+
+
+def test_the_reference_is_what_the_commands_say() -> None:
+    assert DOCUMENT.read_text(encoding="utf-8") == reference(), (
+        "make it again: python -m milepost.cli.reference > docs/command.md"
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["milepost run", "milepost rejects export", "milepost rewind", "--accept-changed OBJECT", "| 130 |"]
+)
+def test_the_reference_is_not_empty(text: str) -> None:
+    assert text in reference()
+
+
+def test_no_command_promises_what_is_not_there_yet() -> None:
+    assert set(milepost.commands) == {"run", "plan", "status", "rejects", "rewind", "demo", "init"}
+
+
+def test_every_option_has_a_help_text() -> None:
+    commands = [*milepost.commands.values(), *milepost.commands["rejects"].commands.values()]  # type: ignore[attr-defined]
+    options = [option for command in commands for option in command.params if isinstance(option, click.Option)]
+
+    assert len(options) > 20
+    assert [option.name for option in options if not option.help] == []
