@@ -180,6 +180,15 @@ def test_a_url_that_cannot_be_parsed_is_told_without_the_password(folder: Path, 
         assert "Traceback" not in ended.stderr
 
 
+def test_a_missing_extra_is_told_with_the_line_to_type(folder: Path) -> None:
+    (folder / "psycopg.py").write_text("raise ImportError('not here')")
+    for side in ("--source", "--target"):
+        ended = milepost(folder, "run", "crm.py", side, "postgresql://me:hush-hush@127.0.0.1/db")
+        assert ended.returncode == 2
+        assert "pip install 'milepost[postgres]'" in ended.stderr
+        assert "hush" not in ended.stderr
+
+
 def test_the_password_is_nowhere(folder: Path, postgres_url: str) -> None:
     """Not in what any command prints, nor in any table that Milepost writes, even when things go wrong."""
     password = postgres_url.partition("milepost:")[2].partition("@")[0]

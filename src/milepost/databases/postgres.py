@@ -25,19 +25,26 @@ SETTINGS = {
 }
 
 
+def need_driver() -> None:
+    """Raise PlanError with the line to type where psycopg is not installed. To be called before importing it."""
+    try:
+        import psycopg  # noqa: F401 - only to see whether it can be had
+    except ImportError as error:
+        raise PlanError(
+            f"PostgreSQL needs the extra 'postgres', which is not installed or not complete ({error})",
+            hint="pip install 'milepost[postgres]'",
+        ) from error
+
+
 def connect(url: str, *, read_only: bool = False, application: str = "milepost") -> psycopg.Connection[Any]:
     """A connection in autocommit; transactions are begun by ``connection.transaction()``.
 
     Raises PlanError for a wrong URL, password or database name, Retryable for a server that cannot be reached, and
     PlanError with the line to type where psycopg is not installed. No message holds the password.
     """
-    try:
-        import psycopg
-    except ImportError as error:
-        raise PlanError(
-            "PostgreSQL needs the extra 'postgres', which is not installed",
-            hint="pip install 'milepost[postgres]'",
-        ) from error
+    need_driver()
+    import psycopg
+
     try:
         connection = psycopg.connect(_plain(url), autocommit=True, application_name=application, connect_timeout=10)
     except psycopg.Error as error:

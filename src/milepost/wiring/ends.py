@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from milepost.databases.postgres import need_driver
 from milepost.databases.url import expand, scheme, sqlite_path
 from milepost.errors import PlanError
 from milepost.migration.object import Object
@@ -31,6 +32,7 @@ def open_source(each: Object, url: str | None) -> Source:
         from milepost.connectors.sql.sqlite.source import SqliteSource
 
         return SqliteSource(url, **settings)
+    need_driver()
     from milepost.connectors.sql.postgres.source import PostgresSource
 
     return PostgresSource(url, **settings)
@@ -43,6 +45,7 @@ def open_target(each: Object, url: str | None) -> Target:
         from milepost.connectors.sql.sqlite.target import SqliteTarget
 
         return SqliteTarget(url, name=each.target.name, key=each.target_key)
+    need_driver()
     from milepost.connectors.sql.postgres.target import PostgresTarget
 
     return PostgresTarget(url, name=each.target.name, key=each.target_key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from milepost.clock import SystemClock
+from milepost.databases.postgres import need_driver
 from milepost.databases.url import expand, scheme, sqlite_path
 from milepost.jobs.store import Store
 
@@ -24,6 +25,7 @@ def open_store(url: str, *, create: bool) -> Store | None:
 
         path = sqlite_path(url)
         return SqliteStore.create(path) if create else SqliteStore.look(path)
+    need_driver()
     from milepost.stores.postgres import PostgresStore
 
     return PostgresStore.create(url) if create else PostgresStore.look(url)
