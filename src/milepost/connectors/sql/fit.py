@@ -66,6 +66,15 @@ def fit_rows(rows: Sequence[Row], fits: Sequence[Fit | None]) -> Fitted:
     return Fitted([fitted[index] for index in places], places, refused)
 
 
+def without(fitted: Fitted, refused: Sequence[Refused]) -> Fitted:
+    """The fitted rows but for those that are refused too, by their index in the batch."""
+    if not refused:
+        return fitted
+    bad = {one.index for one in refused}
+    kept = [(place, row) for place, row in zip(fitted.places, fitted.rows, strict=True) if place not in bad]
+    return Fitted([row for _, row in kept], [place for place, _ in kept], (*fitted.refused, *refused))
+
+
 def _is_odd(values: Sequence[Any], fit: Fit) -> bool:
     if fit.plain.issuperset(map(type, values)):
         return False

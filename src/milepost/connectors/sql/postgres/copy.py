@@ -14,6 +14,7 @@ from milepost.migration.source import Row
 from milepost.migration.target import Refused
 
 DUPLICATE = "another row already has this key"
+NOT_INSERTED = "the database did not insert the row, though no other has its key: a trigger or rule keeps it out"
 
 
 def copy_rows(
@@ -33,10 +34,13 @@ def copy_rows(
     def attempt(start: int, stop: int) -> None:
         at = start
         try:
-            with connection.transaction(), connection.cursor() as cursor, cursor.copy(text.encode()) as copy:
-                for at in range(start, stop):
-                    copy.write_row(rows[at])
-                at = -1
+            with connection.transaction(), connection.cursor() as cursor:
+                with cursor.copy(text.encode()) as copy:
+                    for at in range(start, stop):
+                        copy.write_row(rows[at])
+                    at = -1
+                if cursor.rowcount != stop - start:
+                    raise RowRefused(NOT_INSERTED)
         except UnicodeEncodeError as error:
             raise RowRefused(f"{error.object[error.start : error.end]!r} is no text: {error.reason}", at) from error
         except psycopg.Error as error:

@@ -12,15 +12,14 @@ from psycopg import sql
 
 from milepost.connectors.sql.fit import Fitted
 from milepost.connectors.sql.isolate import isolate
-from milepost.connectors.sql.postgres.copy import DUPLICATE, copy_rows, refusal
+from milepost.connectors.sql.postgres.copy import DUPLICATE, NOT_INSERTED, copy_rows, refusal
 from milepost.connectors.sql.postgres.fault import fault, is_rows
+from milepost.connectors.sql.postgres.parents import missing
 from milepost.connectors.sql.postgres.relation import Relation
 from milepost.connectors.sql.postgres.statements import Statements
 from milepost.migration.description import Column
 from milepost.migration.source import Row
-from milepost.migration.target import Loaded, Loading, Parent, Refused
-
-NOT_INSERTED = "the database did not insert the row, though no other has its key: a trigger or rule keeps it out"
+from milepost.migration.target import Loaded, Loading, Refused
 
 
 @dataclass(frozen=True)
@@ -49,25 +48,14 @@ def load_staged(
 
     ``parents`` are the tables of the parents by name.
     """
-    refused = [*fitted.refused, *_without_key(fitted, loading)]
-    bad = {one.index for one in refused}
-    rows = [(place, *row) for place, row in zip(fitted.places, fitted.rows, strict=True) if place not in bad]
+    rows = [(place, *row) for place, row in zip(fitted.places, fitted.rows, strict=True)]
     stage = Stage(connection, relation, columns, loading)
-    refused += stage.fill(rows)
+    refused = [*fitted.refused, *stage.fill(rows)]
     refused += stage.refuse_orphans({row[0]: row[1:] for row in rows} if loading.parents else {}, parents)
     bad = {one.index for one in refused}
     moved = stage.move([row[0] for row in rows if row[0] not in bad])
     every = sorted([*refused, *moved.refused], key=lambda one: one.index)
     return Loaded(loaded=moved.loaded, unchanged=moved.unchanged, refused=tuple(every))
-
-
-def _without_key(fitted: Fitted, loading: Loading) -> list[Refused]:
-    places = [(loading.columns.index(name), name) for name in loading.key]
-    return [
-        Refused(index=index, stage="load", reason=f"column {name} is part of the key and holds NULL")
-        for index, row in zip(fitted.places, fitted.rows, strict=True)
-        for name in [name for place, name in places if row[place] is None][:1]
-    ]
 
 
 class Stage:
@@ -110,7 +98,7 @@ class Stage:
                 table = parents[parent.table]
                 query = self.statements.orphans(parent, table.identifier, within=table.oid == self.relation.oid)
                 for (index,) in self.connection.execute(query):
-                    found.setdefault(index, []).append(self._missing(parent, rows[index]))
+                    found.setdefault(index, []).append(missing(parent, self.loading, rows[index]))
             if found:
                 self.connection.execute(self.statements.forget(), [list(found)])
             refused |= {index: "; ".join(reasons) for index, reasons in found.items()}
@@ -123,7 +111,7 @@ class Stage:
             return Moved(0, 0)
         try:
             with self.connection.transaction():
-                return self._move_together(indexes, ())
+                return self._move_at_once(indexes)
         except (_Collision, psycopg.errors.CardinalityViolation):
             pass
         except psycopg.Error as error:
@@ -150,14 +138,19 @@ class Stage:
         loaded, unchanged = sum(each.loaded for each in done), sum(each.unchanged for each in done)
         return Moved(loaded, unchanged, tuple(refused))
 
-    def _move_together(self, indexes: Sequence[int], out: Sequence[int]) -> Moved:
-        """One statement for all but ``out``; raises _Collision where it would pass over a row."""
-        rows = len(indexes) - len(out)
-        statement = self.statements.insert() if self.inserts_only else self.statements.upsert()
-        written = self.connection.execute(statement, _range(indexes, out)).rowcount
-        if self.inserts_only and written < rows:
+    def _move_at_once(self, indexes: Sequence[int]) -> Moved:
+        """One statement for all; the quickest, which fails where another row has a row's key."""
+        if not self.inserts_only:
+            return self._move_together(indexes, ())
+        written = self.connection.execute(self.statements.insert(), _range(indexes, ())).rowcount
+        if written < len(indexes):
             raise _Collision
-        return Moved(written, rows - written)
+        return Moved(written, 0)
+
+    def _move_together(self, indexes: Sequence[int], out: Sequence[int]) -> Moved:
+        """Upsert all but ``out`` by one statement."""
+        written = self.connection.execute(self.statements.upsert(), _range(indexes, out)).rowcount
+        return Moved(written, len(indexes) - len(out) - written)
 
     def _move_apart(self, indexes: Sequence[int], groups: Mapping[int, int]) -> Moved:
         """Of rows with one key move only the one that counts: the first, or the last where the last wins."""
@@ -201,12 +194,6 @@ class Stage:
     def _is_key(self, index: str | None) -> bool:
         return self.relation.unique_indexes.get(index or "") == frozenset(self.loading.key)
 
-    def _missing(self, parent: Parent, row: Row) -> str:
-        values = [_shown(row[self.loading.columns.index(name)]) for name in parent.columns]
-        if len(values) == 1:
-            return f"no {parent.object} with {parent.key[0]} {values[0]}"
-        return f"no {parent.object} with ({', '.join(parent.key)}) ({', '.join(values)})"
-
 
 def _range(indexes: Sequence[int], out: Sequence[int]) -> dict[str, Any]:
     return {"low": indexes[0], "high": indexes[-1], "out": list(out)}
@@ -214,7 +201,3 @@ def _range(indexes: Sequence[int], out: Sequence[int]) -> dict[str, Any]:
 
 def _duplicate(index: int) -> Refused:
     return Refused(index=index, stage="duplicate", reason=DUPLICATE)
-
-
-def _shown(value: Any) -> str:
-    return repr(value) if isinstance(value, str | bytes) else str(value)

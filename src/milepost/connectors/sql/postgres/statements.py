@@ -49,8 +49,15 @@ class Statements:
         ).format(self.stage, listed(self.key))
 
     def insert(self) -> sql.Composed:
+        """Insert the rows of a range."""
+        return sql.SQL(
+            "INSERT INTO {} AS milepost_target ({}) OVERRIDING SYSTEM VALUE"
+            " SELECT {} FROM {} AS s WHERE {} ORDER BY s.milepost_row"
+        ).format(self.target, self.names, self.names, self.stage, RANGE)
+
+    def insert_new(self) -> sql.Composed:
         """Insert the rows of a range whose key is not there."""
-        return sql.SQL("{} ON CONFLICT ({}) DO NOTHING").format(self._insert(), listed(self.key))
+        return sql.SQL("{} ON CONFLICT ({}) DO NOTHING").format(self.insert(), listed(self.key))
 
     def insert_and_tell(self) -> sql.Composed:
         """Insert likewise; gives the rows that were not inserted, and whether their key was there before."""
@@ -59,7 +66,7 @@ class Statements:
             "WITH inserted AS ({} RETURNING {}) SELECT s.milepost_row, EXISTS (SELECT FROM {} AS t WHERE {})"
             " FROM {} AS s WHERE {} AND NOT EXISTS (SELECT FROM inserted AS t WHERE {})"
         ).format(
-            self.insert(),
+            self.insert_new(),
             sql.SQL(", ").join(sql.Identifier("milepost_target", name) for name in self.key),
             self.target,
             keys,
@@ -72,9 +79,9 @@ class Statements:
         """Insert the rows of a range, or update those that are there and really differ."""
         others = [each for each in self.columns if each.name not in self.key]
         if not others:
-            return self.insert()
+            return self.insert_new()
         return sql.SQL("{} ON CONFLICT ({}) DO UPDATE SET {} WHERE ({}) IS DISTINCT FROM ({})").format(
-            self._insert(),
+            self.insert(),
             listed(self.key),
             sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(each.name)) for each in others),
             sql.SQL(", ").join(_comparable("milepost_target", each) for each in others),
@@ -94,12 +101,6 @@ class Statements:
             for place in places
         )
         return sql.SQL("SELECT s.milepost_row FROM {} AS s WHERE {} AND {}").format(self.stage, present, missing)
-
-    def _insert(self) -> sql.Composed:
-        return sql.SQL(
-            "INSERT INTO {} AS milepost_target ({}) OVERRIDING SYSTEM VALUE"
-            " SELECT {} FROM {} AS s WHERE {} ORDER BY s.milepost_row"
-        ).format(self.target, self.names, self.names, self.stage, RANGE)
 
 
 def listed(names: Iterable[str]) -> sql.Composed:

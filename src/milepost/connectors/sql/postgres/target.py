@@ -9,9 +9,10 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from milepost.connectors.sql.fit import Fit, Fitted, fit_rows
+from milepost.connectors.sql.fit import Fit, Fitted, fit_rows, without
 from milepost.connectors.sql.postgres.copy import copy_rows
 from milepost.connectors.sql.postgres.fault import faults
+from milepost.connectors.sql.postgres.parents import find_orphans
 from milepost.connectors.sql.postgres.relation import Relation, find, no_column
 from milepost.connectors.sql.postgres.stage import load_staged
 from milepost.connectors.sql.postgres.types import column, result_columns
@@ -60,11 +61,15 @@ class PostgresTarget:
         shape = self._known(connection)
         columns = tuple(self._column(shape, name) for name in loading.columns)
         fitted = fit_rows(rows, [shape.fits[each.name] for each in columns])
+        fitted = without(fitted, _without_key(fitted, loading))
         with faults(f"loading {self.name}"):
-            if loading.staged:
-                parents = self._tables(connection, loading)
-                return load_staged(connection, shape.relation, columns, fitted, loading, parents=parents)
-            return _load_directly(connection, shape.relation, fitted, loading)
+            parents = self._tables(connection, loading)
+            relation = shape.relation
+            if loading.fresh and not loading.last_wins and all(each.oid != relation.oid for each in parents.values()):
+                orphans = find_orphans(connection, columns, fitted, loading, parents)
+                if orphans is not None:
+                    return _load_directly(connection, relation, without(fitted, orphans), loading)
+            return load_staged(connection, relation, columns, fitted, loading, parents=parents)
 
     def close(self) -> None:
         """Nothing stays open: to describe opens and closes its own connection."""
@@ -78,7 +83,7 @@ class PostgresTarget:
         for parent in loading.parents:
             if parent.table not in self._parents:
                 self._parents[parent.table] = find(connection, parent.table)
-        return self._parents
+        return {parent.table: self._parents[parent.table] for parent in loading.parents}
 
     def _column(self, shape: Shape, name: str) -> Column:
         found = shape.description.column(name)
@@ -109,6 +114,17 @@ def _look(connection: psycopg.Connection[Any], name: str) -> Shape:
         is_table=relation.is_table,
     )
     return Shape(relation, description, {each.name: fit_for(each) for each in columns})
+
+
+def _without_key(fitted: Fitted, loading: Loading) -> list[Refused]:
+    """Rows that could not be told apart later."""
+    reasons: dict[int, str] = {}
+    for name in loading.key:
+        place = loading.columns.index(name)
+        for index, row in zip(fitted.places, fitted.rows, strict=True):
+            if row[place] is None:
+                reasons.setdefault(index, f"column {name} is part of the key and holds NULL")
+    return [Refused(index=index, stage="load", reason=reason) for index, reason in reasons.items()]
 
 
 def _load_directly(connection: psycopg.Connection[Any], relation: Relation, fitted: Fitted, loading: Loading) -> Loaded:

@@ -100,7 +100,7 @@ def _decimal(column: Column) -> tuple[set[type], Convert]:
             return _scaled(Decimal(repr(float(value))), column, quantum)
         if isinstance(value, str):
             return _scaled(_number(value), column, quantum)
-        raise Mis_scaled(f"{value!r} is not a number")
+        raise Misfit(f"{value!r} is not a number")
 
     return {int}, convert
 
@@ -294,23 +294,29 @@ def _array(column: Column) -> tuple[set[type], Convert]:
     fit = fit_for(element)
     rounds = (column.scale, column.length) != (None, None) or column.precision not in {None, 6}
 
-    def write(value: Any) -> str:
+    def fitted(value: Any) -> Any:
         if isinstance(value, list | tuple):
-            return "{" + ",".join(map(write, value)) + "}"
-        if value is None:
-            return "NULL"
-        fitted = value if type(value) in fit.plain else fit.convert(value)
-        text = "\\x" + fitted.hex() if isinstance(fitted, bytes) else _written(fitted)
-        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+            return [fitted(each) for each in value]
+        return value if type(value) in fit.plain else fit.convert(value)
 
     def convert(value: Any) -> Any:
         if isinstance(value, list | tuple):
-            return write(value)
+            return array_text(fitted(value))
         if isinstance(value, str) and not rounds:
             return value
         raise Misfit(f"{value!r} is not a list, and {column.native} might round the text of one")
 
     return set() if rounds else {str}, convert
+
+
+def array_text(value: Any) -> str:
+    """A list, nested for more dimensions, as PostgreSQL reads it."""
+    if isinstance(value, list | tuple):
+        return "{" + ",".join(map(array_text, value)) + "}"
+    if value is None:
+        return "NULL"
+    text = "\\x" + value.hex() if isinstance(value, bytes) else _written(value)
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _other(column: Column) -> tuple[set[type], Convert]:
