@@ -54,7 +54,7 @@ def fill(file: Path, key: list[str], script: list[str], rows: list[tuple]) -> li
     return found
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(tables(), st.integers(1, 5))
 @example((["k0"], ["CREATE TABLE t (k0 TEXT NOT NULL, v)"], [("5", 1), ("05", 2), (b"5", 3)]), 1)
 @example((["k0", "k1"], ["CREATE TABLE t (k0 COLLATE NOCASE NOT NULL, k1 NOT NULL, v)"], [("a", 1, 1), ("A", 2, 2)]), 1)
@@ -84,7 +84,7 @@ def same(one: list[tuple], other: list[tuple]) -> bool:
     return repr(one) == repr(other)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(*[VALUES | st.none()] * 3), max_size=12), st.tuples(DECLARED, DECLARED, DECLARED), st.booleans()
 )

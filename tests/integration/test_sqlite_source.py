@@ -314,10 +314,18 @@ def test_text_that_is_not_utf8_is_read_as_escapes_and_no_row_is_lost(file: Path)
         file,
         """CREATE TABLE t (id PRIMARY KEY, v);
            INSERT INTO t VALUES (1,'a'),(2,CAST(x'ff41' AS TEXT)),(3,'c'),(CAST(x'61fe' AS TEXT),'k'),
-               (CAST(x'61ff' AS TEXT),'l'),('b','m')""",
+               (CAST(x'61ff' AS TEXT),'l'),('b','m'),(CAST(x'20ff' AS TEXT),'j')""",
     )
     rows = every(source(file), chunk=1)
-    assert rows == [(1, "a"), (2, "\udcffA"), (3, "c"), ("a\udcfe", "k"), ("a\udcff", "l"), ("b", "m")]
+    assert rows == [
+        (1, "a"),
+        (2, "\udcffA"),
+        (3, "c"),
+        (" \udcff", "j"),
+        ("a\udcfe", "k"),
+        ("a\udcff", "l"),
+        ("b", "m"),
+    ]
     for chunk in (2, 3, 100):
         assert every(source(file), chunk=chunk) == rows
     for place, row in enumerate(rows):

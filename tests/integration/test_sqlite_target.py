@@ -35,6 +35,7 @@ def load(connection: sqlite3.Connection, rows, name: str = "t", **settings) -> L
     connection.execute("BEGIN IMMEDIATE")
     try:
         loaded = target.load(connection, rows, Loading(**chosen))
+        assert connection.execute("PRAGMA defer_foreign_keys").fetchone() == (0,)
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
@@ -121,6 +122,9 @@ def test_where_the_last_wins_it_is_taken_and_the_earlier_count_as_loaded(databas
     assert held(database) == [(1, 3), (2, 1)]
     assert load(database, [(2, 7), (2, 0), (1, 3)], last_wins=True).loaded == 1
     assert held(database) == [(1, 3), (2, 7)]  # the last that can be loaded
+    rows = [(1, 3), (1, 4), (2, 7), (2, 0)]  # replaced, changed, the same, refused
+    loaded = load(database, rows, last_wins=True)
+    assert (loaded.loaded, loaded.unchanged, list(told(loaded))) == (2, 1, [3])
 
 
 def test_an_upsert_counts_what_really_changed_and_leaves_the_rest_alone(database) -> None:
@@ -207,7 +211,14 @@ def test_a_parent_in_the_same_batch_is_found_whatever_the_order(database, foreig
     }
     assert [row[0] for row in held(database)] == [1, 2, 3, 9]
     assert database.execute("PRAGMA foreign_key_check").fetchall() == []
-    assert database.execute("PRAGMA defer_foreign_keys").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(("foreign", "parents"), [("", SELF), (NOW, ()), (LATE, SELF)])
+def test_the_children_of_a_refused_row_of_the_same_batch_are_refused_too(database, foreign: str, parents) -> None:
+    database.executescript(f"CREATE TABLE t (id INTEGER PRIMARY KEY, boss INTEGER{foreign})")
+    loaded = load(database, [(1, 2), (2, 3), (3, 99), (4, None), (5, 4)], parents=parents)
+    assert [(each.index, each.stage) for each in loaded.refused] == [(0, "parent"), (1, "parent"), (2, "parent")]
+    assert held(database) == [(4, None), (5, 4)]
 
 
 def test_a_foreign_key_that_is_checked_at_commit_is_looked_at_before(database) -> None:

@@ -126,7 +126,6 @@ class _Batch:
 
     def _load_one_by_one(self) -> tuple[int, int]:
         """Load row after row, again if a loaded row's parent was to come in this batch and was refused."""
-        replaced = set(self._places(REPLACED))
         self._connection.execute(f"UPDATE {STAGE} SET state = {CHOSEN} WHERE state = {REPLACED}")
         changes: dict[int, bool] = {}
         while True:
@@ -138,8 +137,16 @@ class _Batch:
             except _Orphaned as orphaned:
                 self._refuse([*self.refused.values(), *orphaned.refused])
                 self._choose()
+        replaced = self._replaced()
         loaded = sum(1 for place, changed in changes.items() if changed or place in replaced)
         return loaded, len(changes) - loaded
+
+    def _replaced(self) -> set[int]:
+        """Of the rows that were loaded, those that a later one replaced."""
+        if self._into.loading.last_wins:
+            self._connection.execute(f"UPDATE {STAGE} SET state = {WAITING} WHERE state = {CHOSEN}")
+            self._choose()
+        return set(self._places(REPLACED))
 
     def _try_each(self) -> dict[int, bool]:
         """Whether each chosen row changed something; where one is refused, the next with its key is chosen instead."""
