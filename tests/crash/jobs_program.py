@@ -1,8 +1,8 @@
 """A month-end job that leaves traces of all it does: the program that the crash tests kill.
 
-Usage: jobs_program.py FOLDER DIE_AT. It kills itself with SIGKILL at marker DIE_AT (0: never). Markers stand before
-and after every call of the store, every commit, and between the lines of the steps. It prints "ready" when it begins,
-and at the end how many markers it passed.
+Usage: jobs_program.py FOLDER STORE_URL DIE_AT. It kills itself with SIGKILL at marker DIE_AT (0: never). Markers stand
+before and after every call of the store, every commit, and between the lines of the steps. It prints "ready" when it
+begins, and at the end how many markers it passed.
 """
 
 import os
@@ -14,13 +14,16 @@ from pathlib import Path
 from milepost.clock import SystemClock
 from milepost.jobs.job import Job
 from milepost.jobs.runner import run
+from milepost.jobs.store import Store
 from milepost.stores.sqlite import SqliteStore
+from milepost.wiring.open import open_store
 
 REGIONS = ("EMEA", "APAC")
 ITEMS = 5
 SIZE = 2
 
-folder, die_at = Path(sys.argv[1]), int(sys.argv[2])
+folder, url, die_at = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+sign = "?" if url.startswith("sqlite") else "%s"
 passed = 0
 job = Job("month-end")
 
@@ -42,7 +45,7 @@ def trace(name: str, line: str) -> None:
 class Marked:
     """The store, with a marker before and after every call."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
 
     def __getattr__(self, name: str):
@@ -82,7 +85,9 @@ def load(cp, region):
     tell_beginning(cp)
     for item in range(cp.position or 0, ITEMS):
         with cp.transaction() as connection:
-            connection.execute("INSERT INTO loaded VALUES (?, ?, ?)", (region, item, cp.now.isoformat()))
+            connection.execute(
+                f"INSERT INTO loaded VALUES ({sign}, {sign}, {sign})", (region, item, cp.now.isoformat())
+            )
             marker()
             cp.save(item + 1)
     return ITEMS
@@ -133,7 +138,7 @@ def main():
     return [token(), convert("sales.xlsx"), close("2026-10"), token()]
 
 
-def prepare(store: SqliteStore) -> None:
+def prepare(store: Store) -> None:
     lease = store.acquire("prepare", holder="test", ttl=60)
     with store.transaction(lease) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS loaded (region TEXT, item INTEGER, now TEXT)")
@@ -141,8 +146,9 @@ def prepare(store: SqliteStore) -> None:
 
 
 if __name__ == "__main__":
-    store = SqliteStore.create(folder / "store.db")
-    store._connection.execute("PRAGMA synchronous=OFF")  # a kill is no power cut, and fsyncs take most of the time
+    store = open_store(url, create=True)
+    if isinstance(store, SqliteStore):
+        store._connection.execute("PRAGMA synchronous=OFF")  # a kill is no power cut, and fsyncs take most of the time
     prepare(store)
     print("ready", flush=True)  # the test waits for it
     run(job.name, job.body, store=Marked(store), clock=SystemClock())
