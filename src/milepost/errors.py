@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 
-_URL_PASSWORD = re.compile(r"(?<=://)([^\s/@:]*):(?:\S*|[^/\n]*)@")
+_URL_PASSWORD = re.compile(r"(?<=://)([^\s/@:]*):(?:\S*|[^/\n]*|(?!\d+[/?\s])[^\n]*)@")
 _NAMED_PASSWORD = re.compile(r"(?i)((?:pass\w*|secret\w*|token|pwd)\s*=\s*)(?:'[^']*'|\"[^\"]*\"|[^&\s]*)")
 
 

@@ -506,6 +506,7 @@ def test_a_message_is_stored_as_text_that_any_database_takes(job) -> None:
     [
         "cannot reach postgresql://me:hunter2@host/db today",
         "cannot reach postgresql://me:hunter2/@x@host/db, mail you@host",
+        "cannot reach postgresql://me:a b/hunter2@host/db today",
         "connection failed: host=h password=hunter2 user=u",
         "connection failed: PASSWORD='hunter2 hunter2'",
         "https://host/db?user=me&password=hunter2&x=1",
