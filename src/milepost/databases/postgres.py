@@ -36,6 +36,9 @@ def need_driver() -> None:
         ) from error
 
 
+LOST = ("08", "57")  # SQLSTATE classes: the connection failed; the server's operator ended it
+
+
 def connect(url: str, *, read_only: bool = False, application: str = "milepost") -> psycopg.Connection[Any]:
     """A connection in autocommit; transactions are begun by ``connection.transaction()``.
 
@@ -97,8 +100,8 @@ def _explanation(where: str, error: psycopg.Error) -> MilepostError | None:
     if isinstance(error, errors.UndefinedTable | errors.UndefinedColumn):
         return StoreError(f"{where} was changed meanwhile: {said}", hint="Keep it; restore a backup if need be.")
     clash = errors.LockNotAvailable | errors.SerializationFailure | errors.DeadlockDetected
-    gone = isinstance(error, OperationalError) and error.sqlstate is None
-    if gone or isinstance(error, clash | errors.OperatorIntervention):
+    gone = isinstance(error, OperationalError) and (error.sqlstate is None or error.sqlstate[:2] in LOST)
+    if gone or isinstance(error, clash):
         return Retryable(
             f"the connection to {where} failed: {said}",
             hint="Check that the server runs and can be reached; then run the same command to resume.",
