@@ -85,8 +85,8 @@ def test_a_signal_stops_at_the_next_commit_and_the_same_command_resumes(folder: 
 def test_a_second_signal_stops_at_once_and_loses_nothing_that_was_committed(folder: Path) -> None:
     process = begin(folder, "run", "crm.py")
     process.send_signal(signal.SIGINT)
-    while "stopping" not in process.stderr.readline():  # type: ignore[union-attr]
-        assert process.poll() is None
+    while "stopping" not in (line := process.stderr.readline()):  # type: ignore[union-attr]
+        assert line, "it never said that it stops"
     process.send_signal(signal.SIGINT)
     stopped = end(process)
 
