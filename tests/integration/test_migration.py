@@ -158,7 +158,7 @@ def test_a_run_that_fails_in_the_middle_goes_on_behind_its_last_batch(company) -
     BROKEN = False
     calls.clear()
     run(migration())
-    assert calls == [10, 11, 12, 13, 14]  # the plan tries the first three; the run starts behind 12
+    assert calls == [13, 14, 13, 14]  # the plan tries what comes next, then the run moves it; 10 to 12 are done
     assert records(company)["invoice"].counts == Counts(read=5, loaded=5)
     assert records(company)["invoice"].attempt == 2
 
@@ -335,3 +335,16 @@ def test_an_object_restructured_with_the_checkpoint_sees_the_pinned_time(company
     rewind(crm, Urls(), "stamp")
     run(crm)
     assert company.target.rows("SELECT DISTINCT at FROM stamp") == first
+
+
+def test_a_restructure_function_cannot_move_the_position(company) -> None:
+    crm = Migration("crm", source=company.source.url, target=company.target.url, max_rejects=9)
+
+    @crm.object(source=Table("invoices", key="inv"), target=Table("invoice", key="inv"))
+    def invoice(row, cp):
+        cp.save([99])
+        return {"inv": row["inv"], "cust": None, "total": row["total"]}
+
+    with pytest.raises(Fatal, match="the position of invoice is that of its last batch"):
+        run(crm)
+    assert records(company)["invoice"].position is None

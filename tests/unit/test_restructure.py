@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost.errors import PlanError, Reject
+from milepost.errors import LeaseLost, PlanError, Reject
 from milepost.migration.object import Object
 from milepost.migration.restructure import Unmoved, rename, restructure, torn, without
 from milepost.migration.table import Table
@@ -77,6 +77,14 @@ def test_every_row_read_is_accounted_for_once(fates: list[str]) -> None:
     batch = restructure(EACH, function, NAMES, list(enumerate(fates)), ())
     assert len(set(batch.origins)) + batch.filtered + len(batch.rejects) == len(fates)
     assert len(batch.rows) == len(batch.origins)
+
+
+def test_what_the_checkpoint_raises_is_no_rows_fault() -> None:
+    def function(row: dict[str, Any]) -> Any:
+        raise LeaseLost("another run has taken over")
+
+    with pytest.raises(LeaseLost):
+        restructure(EACH, function, NAMES, [(1, "a")], ())
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,11 @@ class Checkpoint:
         return self._session.store.recall(self._session.lease.job, self.path)
 
     def expect(self, rows: int | None) -> None:
-        """Say how many rows this checkpoint will have read when it is complete; None for unknown."""
+        """Say that this checkpoint moves on by batches, and how many rows it will have read (None: unknown).
+
+        From then on its position is its last batch's; ``save`` is refused.
+        """
+        self._progress.by_batches = True
         self._session.emit(RowsExpected(path=self.path, rows=rows))
 
     def tell(self, message: str) -> None:

@@ -28,6 +28,7 @@ class Progress:
         self.failure: Failure | None = last_failure(found)
         self.recovering = recovers(found)
         self.again = path in session.started  # in this very run
+        self.by_batches = False  # an engine moves it on, whose last batch is its position
 
     @property
     def path(self) -> str:
@@ -59,7 +60,7 @@ class Progress:
 
     def save(self, position: JSON) -> None:
         self._refuse_ended()
-        if self.record.batches:
+        if self.by_batches or self.record.batches:
             raise Fatal(f"the position of {self.path} is that of its last batch; it cannot be saved besides")
         self._write(replace(self.record, position=position), PositionSaved(path=self.path, position=position))
 

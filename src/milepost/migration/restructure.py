@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any
 
-from milepost.errors import PlanError, Reject
+from milepost.errors import MilepostError, PlanError, Rejected
 from milepost.migration.object import Object
 from milepost.migration.source import Row
 
@@ -69,9 +69,11 @@ def restructure(
     for index, row in enumerate(rows):
         try:
             result = apply(dict(zip(names, row, strict=True)))
-        except Reject as reject:
-            done.rejects.append(Unmoved(index=index, stage="restructure", reason=reject.message))
+        except Rejected as rejected:
+            done.rejects.append(Unmoved(index=index, stage="restructure", reason=rejected.message))
             continue
+        except MilepostError:
+            raise  # what the checkpoint said (a lost lease, a store out of reach) is no row's fault
         except Exception as error:  # noqa: BLE001 - whatever a row provokes in the user's function is that row's
             done.rejects.append(Unmoved(index=index, stage="restructure", reason=explain(error)))
             continue
