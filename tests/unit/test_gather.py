@@ -6,10 +6,10 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
-from milepost.testing.clock import ManualClock
 
 from milepost.migration.gather import BatchLimits, estimate, gather
 from milepost.migration.source import Row
+from milepost.testing.clock import ManualClock
 
 
 def numbered(sizes: list[int], value: str = "") -> list[list[Row]]:
