@@ -173,6 +173,10 @@ class Checkpoint:
         self._progress.by_batches = True
         self._session.emit(RowsExpected(path=self.path, rows=rows))
 
+    def foresee(self, name: str, rows: int | None) -> None:
+        """Say that a checkpoint ``name`` below this one is to come, and how many rows it will read (None: unknown)."""
+        self._session.emit(RowsExpected(path="/".join((*self.names, name)), rows=rows))
+
     def tell(self, message: str) -> None:
         """Say something to the person who runs the job, in one line."""
         self._session.emit(Told(message=message, path=self.path))

@@ -76,6 +76,9 @@ class Migrating:
         for message in self.told:
             checkpoint.tell(message)
         pins = self._pin(checkpoint)
+        for each in self.objects:
+            known = pins.get(each.name) or self._pinned(each)
+            checkpoint.foresee(each.name, known.rows if known else None)
         _call_all(checkpoint, self.migration.first)
         for each in self.objects:
             body = partial(self._move, name=each.name, pin=pins.get(each.name))
