@@ -149,9 +149,9 @@ class SqlStore(ABC):
                 raise
 
     def is_dead(self, job: str) -> bool:
-        with self._explained():
+        with self._reading():
             row = self._run(statements.HOLDING, job=job).fetchone()
-        return row is not None and (last := rows.holding(row)).held and self._dead(job, last.epoch)
+            return row is not None and (last := rows.holding(row)).held and self._dead(job, last.epoch)
 
     def _judged(self, job: str) -> Holding | None:
         """Who held the job last. Raises LeaseHeld if that run lives."""
