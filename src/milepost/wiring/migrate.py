@@ -152,7 +152,8 @@ class Migrating:
         source = route.source.describe()
         if each.function is None and not isinstance(each.source, Rows):
             check_copy(each, source, target)
-        route.source.check_key()
+        if self._pinned(each) is None:  # once: it may have to read the whole source, and resuming must stay cheap
+            route.source.check_key()
         record = self.records.get(each.name)
         # a resumed object is tried on the rows that come next: those before are not read again
         try_out(each, route.source, target, after=None if record is None else decode(record.position))
