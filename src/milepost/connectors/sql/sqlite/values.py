@@ -73,6 +73,8 @@ def _from_int(value: int, affinity: str) -> Any:
 def _from_float(value: float, affinity: str) -> Any:
     if math.isnan(value):
         return "NaN"  # SQLite would make it NULL
+    if affinity in NUMERIC and value == 0 and math.copysign(1, value) < 0:
+        raise Misfit(f"{value} would lose its sign in a {affinity} column; a TEXT column would hold it")
     if affinity != "TEXT":
         return float(value)
     if math.isinf(value):
