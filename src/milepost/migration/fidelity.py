@@ -159,8 +159,6 @@ def _to_sqlite(source: Column, target: Column) -> str | None:
         return None
     if source.kind is Kind.DECIMAL and not _fits_float(source, FLOAT_DIGITS[64]):
         return f"{target.affinity} would round it to 15 digits; declare the target TEXT"
-    if source.kind is Kind.FLOAT and target.affinity != "REAL":
-        return f"{target.affinity} would make 0 of -0; declare the target REAL"
     if source.kind is Kind.INTEGER and target.affinity == "REAL" and (source.bits or 64) > EXACT_INTEGER_BITS[64]:
         return "REAL would round large integers; declare the target INTEGER"
     if source.kind in {Kind.TEXT, Kind.OTHER}:

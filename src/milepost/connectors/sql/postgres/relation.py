@@ -14,7 +14,8 @@ from milepost.errors import PlanError
 TABLES = {"r", "p"}
 
 RELATION = """
-SELECT c.oid, n.nspname, c.relname, c.relkind, c.relkind = 'r' AND c.relhassubclass
+SELECT c.oid, n.nspname, c.relname, c.relkind, c.relkind = 'r' AND c.relhassubclass,
+       EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 7 = 7 AND t.tgenabled <> 'D')
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = to_regclass(%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
@@ -50,13 +51,18 @@ class Attribute:
 
 @dataclass(frozen=True, kw_only=True)
 class Relation:
-    """A table or view. ``inherited``: other tables hold rows of it, which its unique indexes do not see."""
+    """A table or view.
+
+    ``inherited``: other tables hold rows of it, which its unique indexes do not see. ``guarded``: it has a trigger that
+    may keep a row out.
+    """
 
     oid: int
     schema: str
     name: str
     is_table: bool
     inherited: bool
+    guarded: bool
     attributes: dict[str, Attribute]
     unique_indexes: dict[str, frozenset[str]]
 
@@ -84,8 +90,8 @@ def no_column(where: str, column: str, names: tuple[str, ...]) -> PlanError:
     return PlanError(f"{where} has no column {column}", hint=_suggestion(column, list(names)))
 
 
-def _relation(connection: psycopg.Connection[Any], found: tuple[int, str, str, str, bool]) -> Relation:
-    oid, schema, name, kind, inherited = found
+def _relation(connection: psycopg.Connection[Any], found: tuple[int, str, str, str, bool, bool]) -> Relation:
+    oid, schema, name, kind, inherited, guarded = found
     attributes = {
         column: Attribute(not_null=not_null, fills_itself=fills, writable=writable)
         for column, not_null, fills, writable in connection.execute(COLUMNS, [oid])
@@ -97,6 +103,7 @@ def _relation(connection: psycopg.Connection[Any], found: tuple[int, str, str, s
         name=name,
         is_table=kind in TABLES,
         inherited=inherited,
+        guarded=guarded,
         attributes=attributes,
         unique_indexes={index: frozenset(columns) for _, index, columns in indexes},
     )

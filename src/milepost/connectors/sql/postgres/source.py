@@ -136,6 +136,11 @@ class PostgresSource:
         except psycopg.Error as error:
             raise self._refused(error) from error
         by_name = {each.name: each for each in found}
+        twice = [each.name for each in found if [other.name for other in found].count(each.name) > 1]
+        if twice:
+            raise PlanError(
+                f"{self.name} has two columns called {twice[0]}", hint="Give one of them another name (AS)."
+            )
         names = self._wanted if self._wanted is not None else tuple(by_name)
         names = (*names, *(each for each in self.key if each not in names))
         for name in names:

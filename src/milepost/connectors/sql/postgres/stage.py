@@ -150,7 +150,11 @@ class Stage:
     def _move_together(self, indexes: Sequence[int], out: Sequence[int]) -> Moved:
         """Upsert all but ``out`` by one statement."""
         written = self.connection.execute(self.statements.upsert(), _range(indexes, out)).rowcount
-        return Moved(written, len(indexes) - len(out) - written)
+        kept_out: list[tuple[int]] = []
+        if self.relation.guarded and written < len(indexes) - len(out):
+            kept_out = self.connection.execute(self.statements.kept_out(), _range(indexes, out)).fetchall()
+        refused = tuple(Refused(index=index, stage="load", reason=NOT_INSERTED) for (index,) in kept_out)
+        return Moved(written, len(indexes) - len(out) - written - len(refused), refused)
 
     def _move_apart(self, indexes: Sequence[int], groups: Mapping[int, int]) -> Moved:
         """Of rows with one key move only the one that counts: the first, or the last where the last wins."""
@@ -163,7 +167,7 @@ class Stage:
         out = [index for index in indexes if index in groups and counts[groups[index]] != index]
         if self.loading.last_wins:
             moved = self._move_together(indexes, out)
-            return Moved(moved.loaded + len(out), moved.unchanged)
+            return Moved(moved.loaded + len(out), moved.unchanged, moved.refused)
         moved = self._insert_apart(indexes, out) if self.inserts_only else self._move_together(indexes, out)
         self._holders = counts
         return Moved(moved.loaded, moved.unchanged, (*moved.refused, *map(_duplicate, out)))

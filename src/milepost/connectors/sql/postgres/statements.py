@@ -88,6 +88,12 @@ class Statements:
             sql.SQL(", ").join(_comparable("excluded", each) for each in others),
         )
 
+    def kept_out(self) -> sql.Composed:
+        """The rows of a range whose key the table does not hold."""
+        return sql.SQL(
+            "SELECT s.milepost_row FROM {} AS s WHERE {} AND NOT EXISTS (SELECT FROM {} AS t WHERE {})"
+        ).format(self.stage, RANGE, self.target, _equal("t", self.key, "s", self.key))
+
     def orphans(self, parent: Parent, table: sql.Identifier, *, within: bool) -> sql.Composed:
         """The staged rows whose parent is not there; ``within``: it may also be staged."""
         present = sql.SQL(" AND ").join(

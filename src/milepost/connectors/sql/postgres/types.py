@@ -63,7 +63,7 @@ class ResultColumn:
 
 def result_columns(connection: psycopg.Connection[Any], query: sql.Composed) -> tuple[ResultColumn, ...]:
     """The columns of the query, which gives no rows (LIMIT 0)."""
-    cursor = connection.execute(query)
+    cursor = connection.execute(query, prepare=False)  # the table may be another by now
     result = cursor.pgresult
     assert result is not None  # noqa: S101 - a query was executed
     described = [

@@ -80,7 +80,9 @@ def _integer(_: Column) -> tuple[set[type], Convert]:
         if isinstance(value, int):
             return int(value)
         if isinstance(value, str):
-            value = _number(value)
+            number = _number(value)
+            if number.is_finite() and value == format(number.to_integral_value(), "f"):
+                return int(number)
         if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
             return int(value)
         raise Misfit(f"{value!r} is not a whole number")
@@ -125,9 +127,10 @@ def _float(column: Column) -> tuple[set[type], Convert]:
     def convert(value: Any) -> Any:
         if isinstance(value, float | int):
             number, shortest = _as_float(value), False
-        elif isinstance(value, Decimal | str):
-            value = value if isinstance(value, Decimal) else _number(value)
+        elif isinstance(value, Decimal):
             number, shortest = _as_float(value), True
+        elif isinstance(value, str):
+            return convert(_float_text(value))
         else:
             raise Misfit(f"{value!r} is not a number")
         held = Decimal(repr(number)) if shortest else number
@@ -346,6 +349,14 @@ def _number(text: str) -> Decimal:
         raise Misfit(f"{text!r} is not a number") from None
     if text.lower() not in {each.lower() for each in canonical}:
         raise Misfit(f"the text {text!r} would become the number {number}; make it a number")
+    return number
+
+
+def _float_text(text: str) -> Decimal:
+    """The number that is written as the shortest text of a float, with or without ``.0``."""
+    number = _number(text)
+    if number.is_finite() and text.lower() not in {repr(float(number)), repr(float(number)).removesuffix(".0")}:
+        raise Misfit(f"the text {text!r} would become the number {float(number)!r}; make it a number")
     return number
 
 
