@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from types import NoneType
 from typing import Any
 
@@ -51,10 +52,10 @@ def fit_rows(rows: Sequence[Row], fits: Sequence[Fit | None]) -> Fitted:
 
     ``fits`` stand in the order of a row's values; None leaves a column as it is.
     """
-    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
-    odd = [place for place, fit in enumerate(fits) if fit and columns and _is_odd(columns[place], fit)]
+    odd = [place for place, fit in enumerate(fits) if fit and _is_odd(_column(rows, place), fit)]
     if not odd:
         return Fitted(rows, range(len(rows)))
+    columns: list[Sequence[Any]] = [_column(rows, place) for place in range(len(fits))]
     reasons: dict[int, str] = {}
     for place in odd:
         columns[place] = _fit_column(columns[place], fits[place], reasons)
@@ -73,6 +74,10 @@ def without(fitted: Fitted, refused: Sequence[Refused]) -> Fitted:
     bad = {one.index for one in refused}
     kept = [(place, row) for place, row in zip(fitted.places, fitted.rows, strict=True) if place not in bad]
     return Fitted([row for _, row in kept], [place for place, _ in kept], (*fitted.refused, *refused))
+
+
+def _column(rows: Sequence[Row], place: int) -> list[Any]:
+    return list(map(itemgetter(place), rows))
 
 
 def _is_odd(values: Sequence[Any], fit: Fit) -> bool:
