@@ -88,7 +88,8 @@ def test_what_the_checkpoint_raises_is_no_rows_fault() -> None:
 
 
 @pytest.mark.parametrize(
-    ("result", "named"), [([(1, 2)], "a list of tuple"), ((1, 2), "a tuple"), ("text", "a str"), (7, "a int")]
+    ("result", "named"),
+    [([(1, 2)], "a list of tuple"), ((1, 2), "a tuple"), ("text", "a str"), (7, "a int"), ({}, "an empty dict")],
 )
 def test_a_function_that_returns_something_else_is_a_mistake_in_the_plan(result: Any, named: str) -> None:
     with pytest.raises(PlanError, match=f"thing: the restructure function returned {named}"):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from milepost.clock import Clock
@@ -44,7 +47,23 @@ def move(checkpoint: Checkpoint, route: Route, pin: Pin) -> JSON:
     batches = Batches(checkpoint, route, pin)
     chunks = route.source.read(decode(checkpoint.position), decode(pin.end), route.limits.chunk)
     for rows in gather(chunks, route.limits, route.clock):
-        batches.commit(rows)
+        with no_garbage_collection():
+            batches.commit(rows)
+
+
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """Do without Python's search for cycles: a batch makes a hundred thousand objects, none of them in one.
+
+    It takes a tenth of the time. What cycles the user's function leaves are found while the next batch is read.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 class Batches:

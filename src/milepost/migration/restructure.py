@@ -65,10 +65,10 @@ def restructure(
     """
     done = Restructured(columns=columns)
     origins: list[int] = []
-    pick = picker(columns) if columns else None
+    pick = picker(columns)
     for index, row in enumerate(rows):
         try:
-            result = apply(dict(zip(names, row, strict=True)))
+            result = apply(dict(zip(names, row)))  # noqa: B905 - every source gives rows as long as its columns
         except Rejected as rejected:
             done.rejects.append(Unmoved(index=index, stage="restructure", reason=rejected.message))
             continue
@@ -77,26 +77,39 @@ def restructure(
         except Exception as error:  # noqa: BLE001 - whatever a row provokes in the user's function is that row's
             done.rejects.append(Unmoved(index=index, stage="restructure", reason=explain(error)))
             continue
-        if result is None or result == []:
-            done.filtered += 1
-            continue
-        for one in _dicts(each, result):
-            if pick is None:
-                done.columns = tuple(one)
-                pick = picker(done.columns)
-            done.rows.append(_picked(each, one, pick, done.columns))
-            origins.append(index)
-        done.splits = done.splits or result.__class__ is list
+        if result.__class__ is dict and 0 < len(result) == len(done.columns):
+            try:
+                done.rows.append(pick(result))
+            except KeyError:
+                pass  # its columns are others: told below
+            else:  # the ordinary row, as quickly as can be
+                origins.append(index)
+                continue
+        pick = _place(each, done, result, pick)
+        origins += [index] * (len(done.rows) - len(origins))
     done.origins = origins
     return done
 
 
+def _place(each: Object, done: Restructured, result: Any, pick: Callable[[Any], Row]) -> Callable[[Any], Row]:
+    """Add whatever the function returned for one row; returns the picker, which the first row makes."""
+    if result is None or result == []:
+        done.filtered += 1
+        return pick
+    for one in _dicts(each, result):
+        if not done.columns:
+            done.columns = tuple(one)
+            pick = picker(done.columns)
+        done.rows.append(_picked(each, one, pick, done.columns))
+    done.splits = done.splits or result.__class__ is list
+    return pick
+
+
 def picker(names: Sequence[Any]) -> Callable[[Any], Row]:
     """A function that takes the named values as a tuple."""
-    if len(names) == 1:
-        only = names[0]
-        return lambda row: (row[only],)
-    return itemgetter(*names)
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda row: tuple(row[name] for name in names)
 
 
 def explain(error: Exception) -> str:
@@ -109,7 +122,7 @@ def explain(error: Exception) -> str:
 def _dicts(each: Object, result: Any) -> Iterator[dict[str, Any]]:
     rows = result if isinstance(result, list) else (result,)
     for row in rows:
-        if not isinstance(row, dict):
+        if not isinstance(row, dict) or not row:
             raise PlanError(
                 f"{each.name}: the restructure function returned {_named(result)}",
                 hint="Return a dict of target columns, None to filter the row, or a list of dicts to split it.",
@@ -118,6 +131,8 @@ def _dicts(each: Object, result: Any) -> Iterator[dict[str, Any]]:
 
 
 def _named(result: Any) -> str:
+    if result == {}:
+        return "an empty dict"
     inside = f" of {type(result[0]).__name__}" if isinstance(result, list) and result else ""
     return f"a {type(result).__name__}{inside}"
 
