@@ -57,8 +57,9 @@ def test_many_bad_rows_do_not_cost_their_square(bad: int, names_them: bool) -> N
     table = Table(set(random.Random(seed).sample(range(size), bad)), names_them=names_them)
     _, refused = isolate(size, table.attempt)
     assert len(refused) == bad
-    # For a bad row: log2(size) halves that fail, as many that succeed, and as many to grow again.
-    assert table.attempts <= 2 + bad * (4 if names_them else 3 * 15)
+    # For a bad row: log2(size) halves that fail, as many that succeed, as many that grew too soon and fail, and as many
+    # to grow again. (57 attempts are the most for one bad row, tried at every place.)
+    assert table.attempts <= 2 + bad * (4 if names_them else 4 * 15)
     assert table.sent <= size * 2 + size * 15 * 2
 
 
