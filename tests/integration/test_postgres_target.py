@@ -14,6 +14,8 @@ from milepost.errors import Fatal, PlanError, Retryable
 from milepost.migration.description import Kind
 from milepost.migration.target import Loaded, Loading, Parent
 
+pytestmark = pytest.mark.every_postgres
+
 COLUMNS = ("id", "parent", "amount", "note")
 TABLE = """
 CREATE TABLE parent (id int PRIMARY KEY);

@@ -14,6 +14,8 @@ from milepost.databases.postgres import connect
 from milepost.migration.fidelity import refusal
 from milepost.migration.target import Loaded, Loading
 
+pytestmark = pytest.mark.every_postgres
+
 SET_UP = """
 CREATE TYPE mood AS ENUM ('sad', 'so so', 'happy, very');
 CREATE DOMAIN positive AS integer CHECK (VALUE > 0);
