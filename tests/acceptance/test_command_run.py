@@ -155,6 +155,22 @@ def test_a_failed_run_shows_the_users_own_line_and_how_to_resume(folder: Path) -
     assert "Run the same command again to resume: python -m milepost run crm.py" in failed.err
 
 
+def test_a_plan_that_turns_out_wrong_in_the_middle_is_a_failed_run_that_can_be_resumed(folder: Path) -> None:
+    good = (folder / "crm.py").read_text()
+    (folder / "crm.py").write_text(good.replace("    return row\n", '    return (row,) if row["no"] == 25 else row\n'))
+
+    failed = milepost(folder, "run", "crm.py", "--json")
+    status = milepost(folder, "status", "crm.py", "--json").document
+    (folder / "crm.py").write_text(good)
+
+    assert failed.status == 1
+    assert failed.documents[0]["event"] == "run_started"
+    assert "Run the same command again to resume:" in failed.err
+    assert status["state"] == "failed"
+    assert milepost(folder, "run", "crm.py", "--accept-changed", "customer").status == 0
+    assert arrived_rows(folder) == expected_rows(folder)
+
+
 def test_too_many_rejects_fail_the_run_and_say_how_to_allow_them(folder: Path) -> None:
     strict = (folder / "crm.py").read_text().replace("max_rejects=20", "max_rejects=1")
     (folder / "crm.py").write_text(strict)

@@ -24,8 +24,8 @@ from milepost.errors import (
         (Fatal("x"), 1),
         (Retryable("x"), 1),
         (LeaseLost("x"), 1),
-        (PlanError("x"), 2),
-        (DefinitionChanged("x"), 2),
+        (PlanError("x"), 1),
+        (DefinitionChanged("x"), 1),
         (LeaseHeld("x"), 3),
         (Interrupted("x"), 130),
         (KeyboardInterrupt(), 130),
@@ -37,9 +37,10 @@ def test_every_kind_of_error_has_its_exit_status(error: BaseException, status: i
     assert explain(error, started=True).status == status
 
 
-def test_a_store_that_is_none_is_wrong_usage_only_before_the_run_began() -> None:
-    assert explain(StoreError("x"), started=False).status == 2
-    assert explain(StoreError("x"), started=True).status == 1
+@pytest.mark.parametrize("error", [StoreError("x"), PlanError("x"), DefinitionChanged("x")])
+def test_what_may_have_written_something_is_not_called_wrong_usage(error: Exception) -> None:
+    assert explain(error, started=False).status == 2
+    assert explain(error, started=True).status == 1
 
 
 def raised(error: Exception) -> Exception:

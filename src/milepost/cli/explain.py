@@ -93,8 +93,8 @@ def _secrets(urls: Iterable[str | None]) -> set[str]:
 def _status(error: MilepostError, *, started: bool) -> int:
     if isinstance(error, LeaseHeld):
         return HELD
-    if isinstance(error, PlanError) or (isinstance(error, StoreError) and not started):
-        return WRONG
+    if isinstance(error, PlanError | StoreError) and not started:
+        return WRONG  # which means: nothing was written
     return FAILED
 
 
