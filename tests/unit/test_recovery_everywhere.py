@@ -254,7 +254,7 @@ def save_before_the_body(self, items, *, size, position):
 
 
 def rollback_that_keeps_the_position(self):
-    self.record = replace(self.record, state=State.ROLLED_BACK)
+    self._record = replace(self.record, state=State.ROLLED_BACK)
     self.session.store.put(self.session.lease, self.record)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from milepost.errors import Fatal
@@ -18,21 +19,27 @@ UNDER_WAY = (State.STARTED, State.ROLLING_BACK)
 class Progress:
     """The record of one path, kept equal to what is durable (or will be with the open transaction).
 
-    ``failure`` and ``recovering`` are about the attempts before this one, and do not change.
+    After a write or a transaction that raised, only the store knows: a commit may have been made and its answer lost.
+    Then the record is read anew. ``failure`` and ``recovering`` are about the attempts before, and do not change.
     """
 
     def __init__(self, session: Session, path: str) -> None:
         found = session.store.get(session.lease.job, path)
         self.session = session
-        self.record = found or Record(path=path)
+        self.path = path
+        self._record = found or Record(path=path)
+        self._in_doubt = False
         self.failure: Failure | None = last_failure(found)
         self.recovering = recovers(found)
         self.again = path in session.started  # in this very run
         self.by_batches = False  # an engine moves it on, whose last batch is its position
 
     @property
-    def path(self) -> str:
-        return self.record.path
+    def record(self) -> Record:
+        if self._in_doubt and not self.session.in_transaction:
+            self._record = self.session.store.get(self.session.lease.job, self.path) or self._record
+            self._in_doubt = False
+        return self._record
 
     def start(self) -> None:
         """START, or REOPEN if it was complete."""
@@ -43,6 +50,7 @@ class Progress:
         self._move(Move.COMPLETE, replace(self.record, result=result, failure=None))
 
     def fail(self, failure: Failure) -> None:
+        """Note how the attempt ended. A record with a failure leaves the position that is durable as it is."""
         self._move(Move.FAIL, replace(self.record, failure=failure))
 
     def begin_rollback(self) -> None:
@@ -56,7 +64,7 @@ class Progress:
         with store.transaction(lease):
             store.rewind(lease, self.path)
             store.put(lease, record)
-        self.record = record
+        self._record = record
 
     def save(self, position: JSON) -> None:
         self._refuse_ended()
@@ -70,7 +78,8 @@ class Progress:
         after = replace(before, position=high, counts=before.counts + counts, batches=seq)
         entry = Entry(path=path, seq=seq, low=low, high=high, counts=counts)
         rows = [replace(row, path=path, seq=seq) for row in rejects]
-        self.session.store.append(self.session.lease, entry, rows)
+        with self._sure():
+            self.session.store.append(self.session.lease, entry, rows)
         self._settle(after, BatchCommitted(path=path, seq=seq, position=high, counts=after.counts))
 
     def _refuse_ended(self) -> None:
@@ -80,15 +89,24 @@ class Progress:
     def _move(self, happening: Move, record: Record) -> None:
         moved = replace(record, state=move(self.record.state, happening))
         self.session.store.put(self.session.lease, moved)
-        self.record = moved
+        self._record = moved
 
     def _write(self, record: Record, event: PositionSaved) -> None:
-        self.session.store.put(self.session.lease, record)
+        with self._sure():
+            self.session.store.put(self.session.lease, record)
         self._settle(record, event)
 
+    @contextmanager
+    def _sure(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._in_doubt = True
+            raise
+
     def _settle(self, record: Record, event: PositionSaved | BatchCommitted) -> None:
-        before, self.record = self.record, record
+        before, self._record = self.record, record
         self.session.committed(event, lambda: self._restore(before))
 
     def _restore(self, record: Record) -> None:
-        self.record = record
+        self._record, self._in_doubt = record, True

@@ -66,6 +66,9 @@ class Store(Protocol):
     def put(self, lease: Lease, record: Record) -> None:
         """Write the record's state, attempt, position, result, failure. Times are the store's.
 
+        A record with a failure leaves the position of a checkpoint that exists as it is: who failed cannot know
+        whether its last commit was made, and a position must never be moved back over it.
+
         ``started_at`` is set when the state becomes STARTED for the first time since it was last pending or
         complete, ``finished_at`` when it becomes COMPLETE. ``counts`` and ``batches`` are not written: the
         ledger has them.

@@ -145,10 +145,11 @@ class MemoryStore:
         position, result = _through_json(record.position, "position"), _through_json(record.result, "result")
         with self._writing(lease) as job:
             now = self._clock.now()
-            old = job.records.get(record.path, Record(path=record.path))
+            known = job.records.get(record.path)
+            old = known or Record(path=record.path)
             job.records[record.path] = replace(
                 record,
-                position=position,
+                position=known.position if known and record.failure else position,
                 result=result,
                 failure=_readable_failure(record.failure),
                 counts=NO_ROWS,

@@ -42,7 +42,8 @@ PUT = """
     VALUES (:job, :path, :state, :attempt, :position, :result, :failure_kind, :failure_message,
         CASE :state WHEN 'started' THEN {now} END, CASE :state WHEN 'complete' THEN {now} END, {now})
     ON CONFLICT (job, path) DO UPDATE SET
-        state = excluded.state, attempt = excluded.attempt, position = excluded.position, result = excluded.result,
+        state = excluded.state, attempt = excluded.attempt, result = excluded.result,
+        position = CASE WHEN excluded.failure_kind IS NULL THEN excluded.position ELSE c.position END,
         failure_kind = excluded.failure_kind, failure_message = excluded.failure_message,
         changed_at = excluded.changed_at,
         started_at = CASE

@@ -65,6 +65,17 @@ class CheckpointContract(StoreFixtures):
         assert record.failure == Failure(kind="error", message="line 1\nline 2 \ufffd '%s' \U0001f600")
         assert (record.counts, record.batches) == (Counts(), 0)
 
+    def test_recording_a_failure_never_moves_the_position_back(self, store: Store, lease: Lease) -> None:
+        failure = Failure(kind="error", message="no answer to the commit")
+        store.put(lease, Record(path="a", state=State.STARTED, attempt=1, position=[2]))
+        for state in (State.FAILED, State.ROLLING_BACK):
+            store.put(lease, Record(path="a", state=state, attempt=1, position=[1], failure=failure))
+            record = store.get(JOB, "a")
+            assert record is not None
+            assert (record.state, record.failure, record.position) == (state, failure, [2])
+        store.put(lease, Record(path="a", state=State.STARTED, attempt=2, position=None))
+        assert store.checkpoints(JOB)[0].position is None
+
     def test_checkpoints_come_in_the_order_in_which_they_were_first_written(self, store: Store, lease: Lease) -> None:
         for path in reversed(PATHS):
             store.put(lease, started(path))
