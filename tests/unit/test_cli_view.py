@@ -173,5 +173,27 @@ def test_a_job_of_many_steps_stays_small_and_loses_no_count() -> None:
     view = folded(*events)
 
     assert branch_of(view, "").folded == 50
-    assert len(view.branches) == 1 + 2 * KEPT_COMPLETE
+    assert len(view.branches) < 2 * KEPT_COMPLETE
     assert total(view).read == 3 * (KEPT_COMPLETE + 50)
+
+
+def test_a_tree_of_any_size_keeps_a_bounded_number_of_branches_and_loses_no_count() -> None:
+    view, most = folded((0, began()), (0, started(""))), 0
+    for outer in range(KEPT_COMPLETE + 20):
+        view = seen(view, started(f"month-{outer}"), 0)
+        for inner in range(30):
+            path = f"month-{outer}/part-{inner}"
+            view = seen(seen(view, started(path), 0), completed(path, Counts(read=1, loaded=1)), 0)
+            most = max(most, len(view.branches))
+        view = seen(view, completed(f"month-{outer}", Counts(read=2, loaded=2)), 0)
+
+    assert most <= 3 * KEPT_COMPLETE
+    assert total(view).read == (KEPT_COMPLETE + 20) * 32
+    assert branch_of(view, "month-219").folded == 30
+    assert branch_of(view, "month-219").folded_counts.read == 30
+
+
+def test_a_small_tree_keeps_what_is_below_a_complete_checkpoint() -> None:
+    view = folded((0, began()), (0, started("a")), (0, started("a/b")), (1, completed("a/b")), (2, completed("a")))
+
+    assert [branch.path for _, branch in descent(view)] == ["a", "a/b"]

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from milepost.cli.human import duration, key, number
 from milepost.cli.tables import table
-from milepost.cli.view import DONE, Branch, Standing, View, descent, rate, seconds_left, share, total
+from milepost.cli.view import DONE, Branch, Standing, View, branch_of, descent, rate, seconds_left, share, total
 from milepost.jobs.ledger import Counts
 
 BAR_WIDTH = 24
@@ -62,10 +62,11 @@ def summary(view: View, at: float, *, plain: bool = False) -> RenderableType:
     made = table("left:", "left:checkpoint", "read", "loaded", "unchanged", "filtered", "rejected", "time", "left:")
     lines = list(descent(view))
     for depth, branch in lines:
-        made.add_row(_mark(branch, plain=plain), "  " * depth + branch.path, *_counts(branch.counts), *_ending(branch))
+        counts = branch.counts + branch.folded_counts
+        made.add_row(_mark(branch, plain=plain), "  " * depth + branch.path, *_counts(counts), *_ending(branch))
     folded = sum(branch.folded for branch in view.branches.values())
     if folded:
-        made.add_row("", f"{number(folded)} more, complete")
+        made.add_row("", f"{number(folded)} more, complete", *_counts(branch_of(view, "").folded_counts))
     if len(lines) > 1 and total(view).read:
         made.add_section()
         time = "" if view.started is None else duration(at - view.started)

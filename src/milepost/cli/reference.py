@@ -24,7 +24,7 @@ Made from the commands' own help by `python -m milepost.cli.reference`; a test c
 | status | meaning |
 |---|---|
 | 0 | complete |
-| 1 | failed; what is committed stays, and the same command resumes after the cause is mended. Also: `rewind` was declined |
+| 1 | failed; what is committed stays, and the same command resumes after the cause is mended |
 | 2 | wrong usage, or a plan that cannot work: nothing was written (a plan that turns out wrong later is 1) |
 | 3 | another run holds the lease; the message tells who, and until when |
 | 130 | interrupted by Ctrl-C or SIGTERM after a commit; the same command resumes |

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -26,7 +26,7 @@ from milepost.jobs.state import JSON, Failure
 
 PACE_SECONDS = 20.0  # the rate is that of the latest seconds, not of the whole run
 PACE_STEP = 0.5
-KEPT_COMPLETE = 200  # complete checkpoints kept below one parent; older ones are only counted
+KEPT_COMPLETE = 200  # checkpoints of a view, and complete ones below one parent; beyond it they are only counted
 
 
 class Standing(StrEnum):
@@ -216,16 +216,39 @@ def _paced(branch: Branch, at: float, read: int) -> tuple[tuple[float, int], ...
 
 
 def _folded(view: View, path: str) -> View:
-    """A job of many steps stays drawable, and the view small: the oldest complete ones are only counted."""
+    """A job of many steps stays drawable, and the view small: once it is large, what is complete is only counted.
+
+    What is below a complete checkpoint goes first, then the oldest complete one beside it.
+    """
     parent = parent_of(view, path)
-    if parent is None:
+    if parent is None or len(view.branches) <= KEPT_COMPLETE:
         return view
-    done = [each for each in view.branches.values() if each.standing in DONE and parent_of(view, each.path) == parent]
+    below = _below(view, path)
+    view = _without(view, below, into=path, count=len(below))
+    done = [each.path for each in view.branches.values() if _is_done_below(view, each, parent)]
     if len(done) <= KEPT_COMPLETE:
         return view
-    gone = (done[0], *[below for _, below in descent(view, done[0].path)])
-    kept = {path: branch for path, branch in view.branches.items() if branch not in gone}
-    above = branch_of(view, parent)
-    counts = sum((each.counts + each.folded_counts for each in gone), above.folded_counts)
-    kept[parent] = replace(above, folded=above.folded + 1, folded_counts=counts)
+    return _without(view, [done[0], *_below(view, done[0])], into=parent, count=1)
+
+
+def _is_done_below(view: View, branch: Branch, parent: str) -> bool:
+    """Whether it is complete and directly below ``parent``; the cheap tests come first."""
+    if branch.standing not in DONE or not branch.path.startswith(parent):
+        return False
+    return parent_of(view, branch.path) == parent
+
+
+def _below(view: View, path: str) -> list[str]:
+    return [each for each in view.branches if each.startswith(f"{path}/")]
+
+
+def _without(view: View, gone: Sequence[str], *, into: str, count: int) -> View:
+    """The view without those branches, whose counts ``into`` takes over as those of ``count`` more."""
+    if not gone:
+        return view
+    kept = dict(view.branches)
+    removed = [kept.pop(path) for path in gone]
+    above = branch_of(view, into)
+    counts = sum((each.counts + each.folded_counts for each in removed), above.folded_counts)
+    kept[into] = replace(above, folded=above.folded + count, folded_counts=counts)
     return replace(view, branches=kept)
