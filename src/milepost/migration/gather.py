@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from milepost.clock import Clock
+from milepost.migration.chunks import estimate
 from milepost.migration.source import Row
-
-SAMPLE = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,29 +20,24 @@ class BatchLimits:
 
     @property
     def chunk(self) -> int:
-        """How many rows to ask for at a time."""
+        """How many rows to ask for at a time, at most."""
         return min(self.rows, 1000)
 
 
 def gather(chunks: Iterable[list[Row]], limits: BatchLimits, clock: Clock) -> Iterator[list[Row]]:
-    """Batches of whole chunks, as soon as one limit is reached; never more than ``limits.rows`` rows."""
+    """Batches, each as soon as it reaches one limit: exactly ``limits.rows`` rows, or whole chunks."""
     batch: list[Row] = []
     size = 0
     began = clock.monotonic()
     for chunk in chunks:
-        if batch and len(batch) + len(chunk) > limits.rows:
-            yield batch
-            batch, size, began = [], 0, clock.monotonic()
-        batch += chunk
         size += estimate(chunk)
-        if len(batch) >= limits.rows or size >= limits.bytes or clock.monotonic() - began >= limits.seconds:
+        batch += chunk
+        while len(batch) >= limits.rows:
+            yield batch[: limits.rows]
+            batch = batch[limits.rows :]
+            size, began = estimate(batch), clock.monotonic()
+        if batch and (size >= limits.bytes or clock.monotonic() - began >= limits.seconds):
             yield batch
             batch, size, began = [], 0, clock.monotonic()
     if batch:
         yield batch
-
-
-def estimate(rows: list[Row]) -> int:
-    """Bytes that the rows take in memory, from an even sample of them."""
-    sample = rows[:: max(1, len(rows) // SAMPLE)]
-    return sum(sys.getsizeof(value) for row in sample for value in row) * len(rows) // len(sample)

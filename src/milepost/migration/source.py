@@ -48,7 +48,10 @@ class Source(Protocol):
         ...
 
     def read(self, after: Key | None, upto: Key | None, chunk: int) -> Iterator[list[Row]]:
-        """The rows of ``(after, upto]`` in key order, in lists of 1 to ``chunk`` rows, by one streaming query."""
+        """The rows of ``(after, upto]`` in key order, by one streaming query, in lists of 1 to ``chunk`` rows.
+
+        The lists are shorter where rows are large or slow to come, so that memory and waiting stay bounded.
+        """
         ...
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from milepost.connectors.sql.postgres.relation import Relation, find, no_column
 from milepost.connectors.sql.postgres.types import ResultColumn, column, result_columns
 from milepost.databases.postgres import connect
 from milepost.errors import MilepostError, PlanError
+from milepost.migration.chunks import in_chunks
 from milepost.migration.description import Description
 from milepost.migration.source import Key, Row
 
@@ -98,8 +99,7 @@ class PostgresSource:
         with faults(f"reading {self.name}"), connection.transaction(), connection.cursor("milepost_read") as cursor:
             use_exact_loaders(cursor, (each.loads for each in self._columns))
             cursor.execute(query)
-            while rows := cursor.fetchmany(chunk):
-                yield rows
+            yield from in_chunks(cursor.fetchmany, chunk)
 
     def close(self) -> None:
         if self._connection is not None:

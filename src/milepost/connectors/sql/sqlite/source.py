@@ -15,6 +15,7 @@ from milepost.connectors.sql.sqlite.quote import listed, quote
 from milepost.databases.sqlite import connect_read_only
 from milepost.databases.url import sqlite_path
 from milepost.errors import PlanError
+from milepost.migration.chunks import in_chunks
 from milepost.migration.description import Description
 from milepost.migration.source import Key, Row
 
@@ -81,7 +82,7 @@ class SqliteSource:
         while True:
             cursor = self._query(after, upto)
             try:
-                while rows := cursor.fetchmany(chunk):
+                for rows in in_chunks(cursor.fetchmany, chunk):
                     yield rows
                     after = tuple(rows[-1][place] for place in places)
                 return
