@@ -140,7 +140,15 @@ def _differs(into: Into) -> str | None:
         return None
     pairs = [(f"t.{quote(name)}", f"s.{_column(into, name)}") for name in names]
     different = [f"{t} COLLATE BINARY IS NOT {s} OR typeof({t}) <> typeof({s})" for t, s in pairs]
-    return f"({' OR '.join(different)})"
+    return f"({_any(different)})"
+
+
+def _any(conditions: list[str]) -> str:
+    """The conditions with OR, in halves: SQLite refuses a chain of them that is longer than its deepest expression."""
+    if len(conditions) <= 2:
+        return " OR ".join(conditions)
+    half = len(conditions) // 2
+    return f"({_any(conditions[:half])}) OR ({_any(conditions[half:])})"
 
 
 def _update(into: Into) -> str | None:
