@@ -25,6 +25,17 @@ SETTINGS = {
 }
 
 
+# What a URL may say otherwise. A network that drops packets without a word is noticed within a minute or so.
+CONNECTION = {
+    "connect_timeout": "10",
+    "keepalives": "1",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",  # milliseconds; passed over where the system has no such thing
+}
+
+
 def need_driver() -> None:
     """Raise PlanError with the line to type where psycopg is not installed. To be called before importing it."""
     try:
@@ -42,18 +53,42 @@ LOST = ("08", "57")  # SQLSTATE classes: the connection failed; the server's ope
 def connect(url: str, *, read_only: bool = False, application: str = "milepost") -> psycopg.Connection[Any]:
     """A connection in autocommit; transactions are begun by ``connection.transaction()``.
 
-    Raises PlanError for a wrong URL, password or database name, Retryable for a server that cannot be reached, and
-    PlanError with the line to type where psycopg is not installed. No message holds the password.
+    Raises PlanError for a wrong URL, password or database name, and for a database without an encoding; Retryable for
+    a server that cannot be reached, and PlanError with the line to type where psycopg is not installed. No message
+    holds the password.
     """
     need_driver()
     import psycopg
 
     try:
-        connection = psycopg.connect(_plain(url), autocommit=True, application_name=application, connect_timeout=10)
+        connection = psycopg.connect(
+            _plain(url), autocommit=True, application_name=application, client_encoding="UTF8", **_unsaid(_plain(url))
+        )
     except psycopg.Error as error:
         raise _refusal(url, error) from None
-    _settle(connection, read_only)
+    try:
+        _refuse_bytes(connection, url)
+        _settle(connection, read_only)
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def _unsaid(url: str) -> dict[str, Any]:
+    """What of CONNECTION the URL leaves open."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    said = conninfo_to_dict(url)
+    return {name: value for name, value in CONNECTION.items() if name not in said}
+
+
+def _refuse_bytes(connection: psycopg.Connection[Any], url: str) -> None:
+    if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+        raise PlanError(
+            f"{hide_password(url)} has the encoding SQL_ASCII: its text is bytes, and nobody knows of which characters",
+            hint="Restore a dump of it into one that has: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0.",
+        )
 
 
 def _settle(connection: psycopg.Connection[Any], read_only: bool) -> None:
