@@ -143,7 +143,8 @@ def test_a_target_that_is_no_database_is_refused_and_left_alone(folder: Path) ->
 
 
 def test_a_half_done_object_whose_function_changed_is_refused_with_what_changed(folder: Path) -> None:
-    failing = GOOD.replace('return {"no"', '{}[row["no"] - 1]; return {"no"')
+    one_by_one = GOOD.replace('new.db"', 'new.db", batch_rows=1')
+    failing = one_by_one.replace('return {"no"', '[0][row["no"] - 1]; return {"no"')
     assert milepost(folder, "run", "crm.py", text=failing).returncode == 1
     before = contents(folder)
     ended = milepost(folder, "run", "crm.py")

@@ -13,6 +13,7 @@ from milepost.migration.definition import definition, difference, source_text
 from milepost.migration.object import Object
 from milepost.migration.pin import Pin, check_definition
 from milepost.migration.table import Rows, Table
+from milepost.wiring.ends import place_of
 
 
 def first(row: dict[str, Any]) -> dict[str, Any]:
@@ -63,10 +64,12 @@ def test_every_setting_that_moves_other_rows_counts(settings: dict[str, Any]) ->
     assert difference(definition(an_object(None)), definition(an_object(None, **settings)))
 
 
-def test_another_database_is_no_change_and_is_not_recorded() -> None:
+def test_another_database_is_a_change_and_its_password_is_not_recorded() -> None:
     elsewhere = Table("customers", key="id", database="postgresql://me:secret@host/db")
-    assert difference(definition(an_object(None)), definition(an_object(None, source=elsewhere))) == ""
-    assert "secret" not in str(definition(an_object(None, source=elsewhere)))
+    assert "secret" not in str(definition(an_object(None, source=elsewhere), place_of(elsewhere.database)))
+    assert difference(definition(an_object(None), "here.db"), definition(an_object(None), "there.db"))
+    same = {place_of(f"postgresql://{who}@host/db?sslmode=disable") for who in ("me:secret", "you")}
+    assert same == {"host:5432/db"}
 
 
 def a_pin(each: Object) -> Pin:
@@ -76,7 +79,7 @@ def a_pin(each: Object) -> Pin:
 @pytest.mark.parametrize("state", [State.STARTED, State.FAILED, State.ROLLING_BACK, State.ROLLED_BACK])
 def test_a_half_done_object_is_refused_with_the_difference_and_three_ways_out(state: State) -> None:
     with pytest.raises(DefinitionChanged) as refused:
-        check_definition(an_object(changed), state, a_pin(an_object(first)))
+        check_definition(an_object(changed), state, a_pin(an_object(first)), None, accepted=False)
     assert ".upper()" in refused.value.message
     for way in ("--accept-changed customer", "rewind FILE customer", "put the old definition back"):
         assert way in (refused.value.hint or "")
@@ -84,6 +87,30 @@ def test_a_half_done_object_is_refused_with_the_difference_and_three_ways_out(st
 
 def test_a_complete_object_is_told_of_and_a_pending_one_is_not() -> None:
     pin = a_pin(an_object(first))
-    assert ".upper()" in (check_definition(an_object(changed), State.COMPLETE, pin) or "")
-    assert check_definition(an_object(changed), State.PENDING, pin) is None
-    assert check_definition(an_object(first), State.STARTED, pin) is None
+    told = check_definition(an_object(changed), State.COMPLETE, pin, None, accepted=False)
+    assert ".upper()" in (told or "")
+    assert check_definition(an_object(changed), State.PENDING, pin, None, accepted=False) is None
+    assert check_definition(an_object(first), State.STARTED, pin, None, accepted=False) is None
+
+
+def test_a_change_that_is_accepted_goes_on_unless_the_position_would_mean_nothing() -> None:
+    pin = a_pin(an_object(first))
+    assert check_definition(an_object(changed), State.STARTED, pin, None, accepted=True) is None
+    other_key = an_object(first, source=Table("customers", key="name"))
+    with pytest.raises(DefinitionChanged, match="order of another key"):
+        check_definition(other_key, State.STARTED, pin, None, accepted=True)
+
+
+def test_a_function_without_text_is_the_same_in_every_process() -> None:
+    def twice() -> Callable[..., Any]:
+        return eval("lambda row: {k: row[k] for k in ('b', 'a') if k in {'a', 'b', 'c', 'd'}}")
+
+    assert source_text(twice()) == source_text(twice())
+    assert " at 0x" not in source_text(twice())
+
+
+def test_a_password_in_a_function_is_not_recorded() -> None:
+    def fetch(row: dict[str, Any]) -> dict[str, Any]:
+        return {"url": "postgresql://app:hunter2@db/x", **row}
+
+    assert "hunter2" not in str(definition(an_object(fetch)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import update_wrapper
+from pathlib import Path
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from milepost.errors import Fatal, PlanError
@@ -136,6 +137,12 @@ class Job:
             )
         self._main = function
         return function
+
+    @property
+    def file(self) -> Path | None:
+        """The file in which the main function stands; None where it stands in none."""
+        path = None if self._main is None else Path(self._main.__code__.co_filename)
+        return path.resolve() if path is not None and path.is_file() else None
 
     def body(self, cp: Checkpoint) -> JSON:
         """Run the main function under the job's own checkpoint. Raises PlanError if none was declared."""

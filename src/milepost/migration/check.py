@@ -14,6 +14,7 @@ from milepost.migration.object import Object
 from milepost.migration.restructure import renamed, restructure
 from milepost.migration.source import Key, Source
 from milepost.migration.table import Rows, Table
+from milepost.migration.trial import Trial
 
 TRIAL_ROWS = 3
 
@@ -22,8 +23,8 @@ def check_declaration(migration: Migration) -> None:
     """Raise PlanError for settings that cannot be, and for those that this version does not carry out yet."""
     if migration.deletes != "report" or migration.recheck_after != "10m":
         raise _not_yet(migration.name, "looking again at completed ranges (deletes=, recheck_after=)")
-    if migration.batch_rows < 1:
-        raise PlanError(f"{migration.name}: batch_rows={migration.batch_rows} must be 1 or more")
+    if not isinstance(migration.batch_rows, int) or migration.batch_rows < 1:
+        raise PlanError(f"{migration.name}: batch_rows={migration.batch_rows!r} must be a whole number, 1 or more")
     allowed(migration.max_rejects, 0)
     for each in migration.objects:
         _check_object_declaration(each)
@@ -105,19 +106,21 @@ def check_target(each: Object, target: Description) -> None:
         )
 
 
-def try_out(each: Object, source: Source, target: Description, after: Key | None) -> None:
+def try_out(each: Object, source: Source, target: Description, after: Key | None) -> Trial | None:
     """Restructure the first rows behind ``after`` without loading them, to find a function that cannot work.
 
-    Writes nothing. A function that takes the checkpoint is not tried, nor is the user's own reader called. What a
-    single row provokes is left for the run.
+    Writes nothing. A function that takes the checkpoint is not tried, nor is the user's own reader called: None then.
+    What a single row provokes is left for the run, which is to use the trial in the function's place.
     """
     if each.function is None or each.wants_checkpoint or isinstance(each.source, Rows):
-        return
+        return None
+    trial = Trial(each.function)
     for rows in source.read(after, None, TRIAL_ROWS):
-        tried = restructure(each, each.function, source.columns, rows[:TRIAL_ROWS], ())
+        tried = restructure(each, trial.attempt, source.columns, rows[:TRIAL_ROWS], ())
         if tried.columns:
             check_columns(each, target, tried.columns)
-        return
+        break
+    return trial
 
 
 def _no_column(each: Object, description: Description, name: str, side: str) -> PlanError:

@@ -12,16 +12,22 @@ import json
 import textwrap
 from collections.abc import Callable
 from dataclasses import asdict
+from types import CodeType
 from typing import Any
 
+from milepost.errors import mask
 from milepost.jobs.state import JSON
 from milepost.migration.object import Object
 from milepost.migration.table import Query, Rows, Table
 
 
-def definition(each: Object) -> JSON:
-    """The object's definition as JSON: what it reads and writes, its parents, its function. Databases are left out."""
+def definition(each: Object, database: str | None = None) -> JSON:
+    """The object's definition as JSON: what it reads and writes, its parents, its function.
+
+    ``database`` names the one that is read, without user or password: half of one and half of another is no migration.
+    """
     declared = {
+        "database": database,
         "source": _place(each.source),
         "target": _place(each.target),
         "parents": {", ".join(columns): parent.name for columns, parent in each.parents.items()},
@@ -44,18 +50,29 @@ def source_text(function: Callable[..., Any]) -> str:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):
-        code = getattr(function, "__code__", None)
-        return f"code {code.co_code.hex()} {code.co_consts!r} {code.co_names!r}" if code else repr(type(function))
+        return _code_text(getattr(function, "__code__", type(function).__name__))
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             node.decorator_list = []
-    return ast.unparse(tree)
+    return mask(ast.unparse(tree))
+
+
+def _code_text(value: Any) -> str:
+    """Compiled code, or one of its constants, as text that is the same in every process."""
+    if isinstance(value, CodeType):
+        return f"code {value.co_code.hex()} {_code_text(value.co_consts)} {_code_text(value.co_names)}"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_code_text, value))})"
+    if isinstance(value, frozenset):
+        return f"{{{', '.join(sorted(map(_code_text, value)))}}}"
+    return mask(repr(value))
 
 
 def _place(place: Table | Query | Rows) -> JSON:
     if isinstance(place, Rows):
         return {"rows": source_text(place.read), "key": list(place.key)}
-    return {name: value for name, value in asdict(place).items() if name != "database" and value is not None}
+    settings = {name: value for name, value in asdict(place).items() if name != "database" and value is not None}
+    return {name: mask(value) if isinstance(value, str) else value for name, value in settings.items()}
 
 
 def _lines(document: JSON) -> list[str]:

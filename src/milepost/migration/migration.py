@@ -141,7 +141,13 @@ class Migration:
         return function
 
     def step(self, *, after: Object) -> Callable[[Hook], Hook]:
-        """Decorate a step that runs once ``after`` is complete."""
+        """Decorate a step that runs once ``after`` is complete. Raises PlanError if that is no object of this."""
+
+        if after not in self.objects:
+            raise PlanError(
+                f"{self.name}: a step is to run after {getattr(after, 'name', after)!r}, which is no object of it",
+                hint="Give the decorated function itself: @crm.step(after=customer).",
+            )
 
         def declare(function: Hook) -> Hook:
             self.between.append(self._own_step(function, after))
@@ -154,6 +160,8 @@ class Migration:
         return OwnStep(name=function.__name__, function=function, after=after)
 
     def _take_name(self, name: str) -> None:
+        if not name or "/" in name:
+            raise PlanError(f"{self.name}: {name!r} cannot be the name of an object or step", hint="Leave out the /.")
         steps = [*self.first, *self.between, *self.last]
         if name in {declared.name for declared in self.objects} | {step.name for step in steps}:
             raise PlanError(f"{self.name} has two objects or steps called {name}", hint="Rename one of them.")

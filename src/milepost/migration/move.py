@@ -21,6 +21,7 @@ from milepost.migration.pin import Pin
 from milepost.migration.restructure import Restructured, Unmoved, picker, rename, restructure, torn, without
 from milepost.migration.source import Row, Source
 from milepost.migration.target import Loaded, Loading, Parent, Target
+from milepost.migration.trial import Trial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class Route:
     limits: BatchLimits
     max_rejects: int | str
     clock: Clock
+    trial: Trial | None = None  # of the function, on the first rows to come
 
 
 def move(checkpoint: Checkpoint, route: Route, pin: Pin) -> JSON:
@@ -49,6 +51,9 @@ def move(checkpoint: Checkpoint, route: Route, pin: Pin) -> JSON:
     for rows in gather(chunks, route.limits, route.clock):
         with no_garbage_collection():
             batches.commit(rows)
+    read = checkpoint.counts.read
+    if pin.rows is not None and read != pin.rows:
+        checkpoint.tell(f"{read:,} rows were read where {pin.rows:,} were counted at the start: the source has changed")
 
 
 @contextmanager
@@ -74,8 +79,9 @@ class Batches:
         self.route = route
         self.pin = pin
         known = checkpoint.recall()
-        self.columns: tuple[str, ...] = tuple(known.get("columns", ()))
-        self.fresh: bool = known["fresh"] if "fresh" in known else self._look_whether_fresh()
+        self.columns: tuple[str, ...] = columns_of(known, pin)
+        fresh = fresh_of(known, route.object)
+        self.fresh: bool = self._look_whether_fresh() if fresh is None else fresh
 
     def commit(self, rows: list[Row]) -> None:
         """Restructure the rows, once, and load them with their ledger entry in one transaction.
@@ -108,7 +114,7 @@ class Batches:
             return Loaded(loaded=0, unchanged=0)
         if not self.columns:
             check_columns(self.route.object, self.route.target.describe(), batch.columns)
-            self.checkpoint.remember("columns", list(batch.columns))
+            self.checkpoint.replace("columns", {"names": list(batch.columns), "definition": self.pin.fingerprint})
         return self.route.target.load(connection, batch.rows, self._loading(batch.columns))
 
     def _loading(self, columns: tuple[str, ...]) -> Loading:
@@ -131,7 +137,7 @@ class Batches:
             return rename(each, names, rows)
         if each.wants_checkpoint:
             return restructure(each, lambda row: function(row, self.checkpoint), names, rows, self.columns)
-        return restructure(each, function, names, rows, self.columns)
+        return restructure(each, self.route.trial or function, names, rows, self.columns)
 
     def _record(self, rows: list[Row], batch: Restructured, outcome: Loaded, refused: list[Unmoved]) -> None:
         unmoved = sorted([*batch.rejects, *refused], key=lambda one: one.index)
@@ -175,12 +181,26 @@ class Batches:
 
     def _look_whether_fresh(self) -> bool:
         with self.checkpoint.transaction() as connection:
-            return bool(self.checkpoint.remember("fresh", self.route.target.is_empty(connection)))
+            fresh = self.route.target.is_empty(connection)
+            self.checkpoint.replace("fresh", {"table": self.route.object.target.name, "fresh": fresh})
+        return fresh
 
 
 def _keep_whole(batch: Restructured, refused: list[Unmoved]) -> None:
     if halves := torn(batch, refused):
         raise _Torn(halves)
+
+
+def columns_of(known: dict[str, JSON], pin: Pin) -> tuple[str, ...]:
+    """The columns of the object's rows, as its first batch had them under this very definition; empty before it."""
+    recorded = known.get("columns")
+    return tuple(recorded["names"]) if recorded and recorded["definition"] == pin.fingerprint else ()
+
+
+def fresh_of(known: dict[str, JSON], each: Object) -> bool | None:
+    """Whether the object's table was empty when it began; None where nobody has looked at this table yet."""
+    recorded = known.get("fresh")
+    return bool(recorded["fresh"]) if recorded and recorded["table"] == each.target.name else None
 
 
 class _Torn(Exception):

@@ -55,8 +55,15 @@ class Object:
 
     @property
     def wants_checkpoint(self) -> bool:
-        """Whether the function takes the object's checkpoint as its second parameter."""
-        return self.function is not None and len(inspect.signature(self.function).parameters) > 1
+        """Whether the function takes the object's checkpoint: as a second parameter that has no default."""
+        if self.function is None:
+            return False
+        needed = [
+            each
+            for each in inspect.signature(self.function).parameters.values()
+            if each.default is each.empty and each.kind in {each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD}
+        ]
+        return len(needed) > 1
 
 
 def declared_parents(parents: Mapping[Any, Any] | None, owner: str) -> dict[tuple[str, ...], Object]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from hashlib import sha256
 
 from milepost.errors import DefinitionChanged
 from milepost.jobs.state import JSON, State
@@ -22,6 +24,11 @@ class Pin:
     end: JSON
     rows: int | None
 
+    @property
+    def fingerprint(self) -> str:
+        """A short text that is another one for another definition."""
+        return sha256(json.dumps(self.definition, sort_keys=True).encode()).hexdigest()[:16]
+
     def as_json(self) -> JSON:
         return {"definition": self.definition, "end": self.end, "rows": self.rows}
 
@@ -37,20 +44,37 @@ def recorded(values: dict[str, JSON], each: Object) -> Pin | None:
     return None if found is None else Pin(**found)
 
 
-def freeze(each: Object, source: Source) -> Pin:
-    """Look at the source as it is now."""
+def freeze(each: Object, source: Source, database: str | None) -> Pin:
+    """Look at the source as it is now. ``database`` says which one it is."""
     highest = source.highest()
     rows = source.count(highest)
-    return Pin(definition=definition(each), end=None if highest is None else encode(highest), rows=rows)
+    return Pin(definition=definition(each, database), end=None if highest is None else encode(highest), rows=rows)
 
 
-def check_definition(each: Object, state: State, pin: Pin | None) -> str | None:
+def reads_otherwise(pin: Pin, now: JSON) -> bool:
+    """Whether the definition ``now`` reads other rows than the pinned one, so that its end must be looked at again."""
+    return any(pin.definition.get(name) != now[name] for name in ("database", "source"))
+
+
+def check_definition(
+    each: Object, state: State, pin: Pin | None, database: str | None, *, accepted: bool
+) -> str | None:
     """What to tell of a complete object that is declared otherwise now; None where there is nothing to tell.
+
+    ``database`` is the one that its source is in now. ``accepted``: a half-done one may go on under the new definition.
 
     Raises DefinitionChanged, with the difference and the ways out, where the object is half done.
     """
-    changes = difference(pin.definition, definition(each)) if pin is not None else ""
-    if not changes or state is State.PENDING:
+    changes = difference(pin.definition, definition(each, database)) if pin is not None else ""
+    if pin is None or not changes or state is State.PENDING:
+        return None
+    if state in HALF_DONE and pin.definition["source"]["key"] != list(each.source_key):
+        raise DefinitionChanged(
+            f"{each.name} is half done in the order of another key, and its position means nothing to the new one:"
+            f"\n{changes}",
+            hint=f"Start the object again (milepost rewind FILE {each.name}), or put the old key back.",
+        )
+    if state in HALF_DONE and accepted:
         return None
     if state in HALF_DONE:
         raise DefinitionChanged(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from milepost.databases.postgres import need_driver
 from milepost.databases.url import expand, scheme, sqlite_path
@@ -49,6 +50,17 @@ def open_target(each: Object, url: str | None) -> Target:
     from milepost.connectors.sql.postgres.target import PostgresTarget
 
     return PostgresTarget(url, name=each.target.name, key=each.target_key)
+
+
+def place_of(url: str | None) -> str | None:
+    """Which database a URL names, without who asks for it: its file, or its host, port and name."""
+    if url is None:
+        return None
+    url = expand(url)
+    if scheme(url) == "sqlite":
+        return str(sqlite_path(url).resolve())
+    parts = urlsplit(url)
+    return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
 
 
 def connect_read_only(url: str) -> Any:

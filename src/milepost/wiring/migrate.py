@@ -5,26 +5,29 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from milepost.clock import Clock
 from milepost.databases.url import expand, hide_password, same_database
-from milepost.errors import Fatal, PlanError
+from milepost.errors import Fatal, Interrupted, PlanError
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.state import JSON, Record, State
+from milepost.jobs.stop import Stop
 from milepost.migration.check import check_copy, check_declaration, check_target, try_out
 from milepost.migration.definition import definition
 from milepost.migration.gather import BatchLimits
 from milepost.migration.keys import decode
 from milepost.migration.migration import Migration, OwnStep
-from milepost.migration.move import Route, move
+from milepost.migration.move import Route, fresh_of, move
 from milepost.migration.object import Object
 from milepost.migration.order import in_order
-from milepost.migration.pin import Pin, check_definition, freeze, name_of, recorded
+from milepost.migration.pin import Pin, check_definition, freeze, name_of, reads_otherwise, recorded
 from milepost.migration.plan import ObjectPlan, Plan
 from milepost.migration.table import Rows
-from milepost.wiring.ends import connect_read_only, open_source, open_target
+from milepost.migration.trial import Trial
+from milepost.wiring.ends import connect_read_only, open_source, open_target, place_of
 from milepost.wiring.open import open_store
 
 
@@ -44,10 +47,13 @@ class Migrating:
         self.values: dict[str, dict[str, JSON]] = {}
         self.routes: dict[str, Route] = {}
         self.accepted: frozenset[str] = frozenset()
-        self.told: list[str] = []
+        self.told: dict[str, str] = {}
 
-    def prepare(self, accepted: frozenset[str]) -> None:
-        """Look at everything that could keep the migration from working. Writes nothing; raises PlanError."""
+    def prepare(self, accepted: frozenset[str], stop: Stop | None = None) -> None:
+        """Look at everything that could keep the migration from working. Writes nothing; raises PlanError.
+
+        Looking may take a while; where a stop is asked for meanwhile, it raises Interrupted between two objects.
+        """
         check_declaration(self.migration)
         self.objects = in_order(self.migration.objects)
         self.accepted = accepted
@@ -55,14 +61,23 @@ class Migrating:
         self._check_store()
         self._look_into_store()
         for each in self.objects:
+            if stop is not None and stop.requested:
+                raise Interrupted("stopped before anything was written")
             self._check_definition(each)
             if self.state(each) is not State.COMPLETE:
-                self.routes[each.name] = route = self._route(each)
-                self._check_route(route)
+                route = self._route(each)
+                self.routes[each.name] = replace(route, trial=self._check_route(route))
+                route.source.close()  # it opens again when it is read; a hundred objects are not a hundred connections
 
     def state(self, each: Object) -> State:
         record = self.records.get(each.name)
         return State.PENDING if record is None else record.state
+
+    def progress(self, each: Object) -> State:
+        """The state, but PENDING as long as no batch is committed: what has moved nothing is not half done."""
+        record = self.records.get(each.name)
+        begun = record is not None and (record.batches > 0 or record.state in {State.ROLLING_BACK, State.COMPLETE})
+        return self.state(each) if begun else State.PENDING
 
     @property
     def unfinished(self) -> bool:
@@ -73,8 +88,9 @@ class Migrating:
 
     def main(self, checkpoint: Checkpoint) -> JSON:
         """The body of the job."""
-        for message in self.told:
-            checkpoint.tell(message)
+        self._look_into_store()  # again, now that nobody else can write
+        for each in self.objects:
+            self._check_definition(each)
         pins = self._pin(checkpoint)
         for each in self.objects:
             known = pins.get(each.name) or self._pinned(each)
@@ -128,11 +144,14 @@ class Migrating:
         return recorded(self.values.get("", {}), each)
 
     def _check_definition(self, each: Object) -> None:
-        state = self.state(each)
-        if each.name in self.accepted and state is not State.COMPLETE:
-            return
-        if told := check_definition(each, state, self._pinned(each)):
-            self.told.append(told)
+        accepted = each.name in self.accepted
+        told = check_definition(each, self.progress(each), self._pinned(each), self._read_from(each), accepted=accepted)
+        if told:
+            self.told[each.name] = told
+
+    def _read_from(self, each: Object) -> str | None:
+        """Which database the object's rows come from; None where the user's own function reads them."""
+        return None if isinstance(each.source, Rows) else place_of(each.source.database or self.source)
 
     def _route(self, each: Object) -> Route:
         own = each.max_rejects
@@ -145,7 +164,7 @@ class Migrating:
             clock=self.clock,
         )
 
-    def _check_route(self, route: Route) -> None:
+    def _check_route(self, route: Route) -> Trial | None:
         each = route.object
         target = route.target.describe()
         check_target(each, target)
@@ -156,7 +175,7 @@ class Migrating:
             route.source.check_key()
         record = self.records.get(each.name)
         # a resumed object is tried on the rows that come next: those before are not read again
-        try_out(each, route.source, target, after=None if record is None else decode(record.position))
+        return try_out(each, route.source, target, after=None if record is None else decode(record.position))
 
     def _pin(self, checkpoint: Checkpoint) -> dict[str, Pin]:
         """The pin of every object still to move: as recorded, else frozen now and recorded.
@@ -166,20 +185,31 @@ class Migrating:
         """
         values, pins = checkpoint.recall(), {}
         for each in reversed([each for each in self.objects if each.name in self.routes]):
-            pin = recorded(values, each)
-            if pin is None:
-                pin = freeze(each, self.routes[each.name].source)
-                checkpoint.replace(name_of(each.name), pin.as_json())
-            elif pin.definition != definition(each):
-                pin = Pin(definition=definition(each), end=pin.end, rows=pin.rows)
-                checkpoint.replace(name_of(each.name), pin.as_json())
-            pins[each.name] = pin
+            before = recorded(values, each)
+            pins[each.name] = self._pin_object(each, before)
+            if pins[each.name] != before:
+                checkpoint.replace(name_of(each.name), pins[each.name].as_json())
         return pins
+
+    def _pin_object(self, each: Object, pin: Pin | None) -> Pin:
+        """The pin as recorded; frozen anew where the object has not begun, or was changed to read other rows."""
+        now, source = definition(each, self._read_from(each)), self.routes[each.name].source
+        if pin is not None and pin.definition == now:
+            return pin
+        if pin is None or self.progress(each) is State.PENDING or reads_otherwise(pin, now):
+            try:
+                return freeze(each, source, self._read_from(each))
+            finally:
+                source.close()
+        return Pin(definition=now, end=pin.end, rows=pin.rows)
 
     def _move(self, checkpoint: Checkpoint, name: str, pin: Pin | None) -> JSON:
         if pin is None:
             raise Fatal(f"{name} was rewound while this run began", hint="Run the same command again.")
-        return move(checkpoint, self.routes[name], pin)
+        try:
+            return move(checkpoint, self.routes[name], pin)
+        finally:
+            self.routes[name].source.close()
 
     def _plan_object(self, each: Object, connection: Any) -> ObjectPlan:
         state, pin, route = self.state(each), self._pinned(each), self.routes.get(each.name)
@@ -187,7 +217,7 @@ class Migrating:
         rows = pin.rows if pin is not None else None
         if pin is None and route is not None:
             rows = route.source.count(route.source.highest())
-        fresh = self.values.get(each.name, {}).get("fresh")
+        fresh = fresh_of(self.values.get(each.name, {}), each)
         if fresh is None:
             fresh = route is None or route.target.is_empty(connection)
         staged = not fresh or bool(each.parents) or each.on_duplicate == "last"
@@ -200,7 +230,7 @@ class Migrating:
             loading="staged" if staged else "direct",
             state=state,
             done=record.counts,
-            notes=tuple(_notes(each, fresh=fresh)),
+            notes=(*_notes(each, fresh=fresh), *([self.told[each.name]] if each.name in self.told else [])),
         )
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from milepost.clock import Clock, SystemClock
 from milepost.databases.url import expand, hide_password
 from milepost.errors import PlanError, StoreError
 from milepost.jobs.checkpoint import Checkpoint
-from milepost.jobs.event import Emit, ignore
+from milepost.jobs.event import Emit, Told, ignore
 from milepost.jobs.job import Job
 from milepost.jobs.runner import run as run_to_end
+from milepost.jobs.runner import this_process
 from milepost.jobs.state import JSON
 from milepost.jobs.stop import Stop
 from milepost.jobs.store import Store
@@ -60,7 +60,9 @@ def run(
     if not isinstance(job, Migration):
         return start(job.body, reopen=False)
     with closing(_migrating(job, urls, clock)) as migrating:
-        migrating.prepare(accept_changed)
+        migrating.prepare(accept_changed, stop)
+        for name, message in migrating.told.items():
+            emit(Told(path=name, message=message))
         return start(migrating.main, reopen=migrating.unfinished)
 
 
@@ -76,11 +78,8 @@ def rewind(job: Job | Migration, urls: Urls, path: str) -> int:
 
     Returns how many were forgotten. Rows that were loaded stay where they are. Raises LeaseHeld while a run goes on.
     """
-    found = open_store(store_url(job, urls), create=True)
-    if found is None:
-        raise StoreError("the store could not be opened")
-    with closing(found) as store:
-        lease = store.acquire(job.name, holder=holder(), ttl=LEASE_SECONDS)
+    with closing(_opened(store_url(job, urls))) as store:
+        lease = store.acquire(job.name, holder=this_process(), ttl=LEASE_SECONDS)
         try:
             with store.transaction(lease):
                 forgotten = store.rewind(lease, path)
@@ -92,18 +91,16 @@ def rewind(job: Job | Migration, urls: Urls, path: str) -> int:
 
 
 def store_url(job: Job | Migration, urls: Urls = NO_URLS) -> str:
-    """Where the job's store is: as said, else in the target's database, else ``NAME.milepost.db`` in this folder."""
+    """Where the job's store is: as said, else with the target, else ``NAME.milepost.db`` beside the job's file."""
     url = urls.store or job.store
     if url is None and isinstance(job, Migration):
         url = urls.target or job.target
         if url is None:
             raise PlanError(f"{job.name} has no target", hint="Give the migration a URL, or the command --target URL.")
-    return expand(url) if url is not None else f"sqlite:///{job.name}.milepost.db"
-
-
-def holder() -> str:
-    """Who this process is, for people: host and process number."""
-    return f"{socket.gethostname()}, process {os.getpid()}"
+    if url is not None:
+        return expand(url)
+    beside = job.file.parent if isinstance(job, Job) and job.file is not None else Path()
+    return f"sqlite:///{beside / f'{job.name}.milepost.db'}"
 
 
 def _migrating(migration: Migration, urls: Urls, clock: Clock) -> Migrating:
@@ -136,7 +133,6 @@ def _start(
             clock=clock,
             emit=emit,
             stop=stop,
-            holder=holder(),
             ttl=LEASE_SECONDS,
             reopen=reopen,
         )
