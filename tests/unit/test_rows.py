@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from milepost.errors import Fatal
+from milepost.migration.gather import BatchLimits, gather
 from milepost.migration.rows import RowsSource
 from milepost.migration.table import Rows
+from milepost.testing import ManualClock
 
 
 def a_source(rows: list[Any], key: Any = "id") -> RowsSource:
@@ -65,3 +67,34 @@ def test_what_cannot_be_moved_is_named(rows: list[Any], said: str) -> None:
 def test_a_reader_that_gives_the_last_committed_row_again_is_caught() -> None:
     with pytest.raises(Fatal, match="twice"):
         read(a_source([{"id": 1}, {"id": 2}]), after=(1,))
+
+
+def slowly(clock: ManualClock, seconds: float, count: int) -> Iterator[dict[str, Any]]:
+    for number in range(count):
+        clock.advance(seconds)
+        yield {"id": number}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sizes"), [(1, [1] * 40), (0.25, [2] * 20), (0.001, [16, 24]), (0, [16, 24])], ids=str
+)
+def test_rows_that_are_slow_to_come_are_handed_on_soon(seconds: float, sizes: list[int]) -> None:
+    clock = ManualClock()
+    source = RowsSource(Rows(lambda after: slowly(clock, seconds, 40), key="id"), clock)
+    assert [len(rows) for rows in source.read(None, None, 1000)] == sizes
+
+
+def test_a_batch_of_slow_rows_ends_after_its_seconds() -> None:
+    clock = ManualClock()
+    source = RowsSource(Rows(lambda after: slowly(clock, 1, 23), key="id"), clock)
+    limits = BatchLimits(rows=25_000, seconds=5)
+    assert [len(batch) for batch in gather(source.read(None, None, limits.chunk), limits, clock)] == [5, 5, 5, 5, 3]
+
+
+def test_quick_rows_come_by_the_thousand() -> None:
+    assert [len(rows) for rows in read(a_source([{"id": n} for n in range(3000)]), chunk=1000)][-2:] == [1000, 992]
+
+
+def test_large_rows_come_few_at_a_time() -> None:
+    rows = [{"id": n, "v": "x" * 2**20} for n in range(20)]
+    assert [len(some) for some in read(a_source(rows), chunk=1000)] == [16, 1, 1, 1, 1]

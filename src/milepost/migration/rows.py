@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from typing import Any
 
+from milepost.clock import Clock, SystemClock
 from milepost.errors import Fatal
+from milepost.migration.chunks import ChunkSize
 from milepost.migration.description import Description
 from milepost.migration.source import Key, Row
 from milepost.migration.table import Rows, key_of
 
+CHUNK_SECONDS = 0.5
+
 
 class RowsSource:
-    """Reads by calling ``read(after)``. What its rows hold is known from the first one on."""
+    """Reads by calling ``read(after)``. What its rows hold is known from the first one on.
 
-    def __init__(self, rows: Rows) -> None:
+    Rows that are slow to come are handed on after ``CHUNK_SECONDS``, so that they can be committed.
+    """
+
+    def __init__(self, rows: Rows, clock: Clock | None = None) -> None:
         self.rows = rows
+        self.clock = clock if clock is not None else SystemClock()
         self.key = key_of(rows)
         self.columns = self.key
 
@@ -35,8 +42,15 @@ class RowsSource:
     def read(self, after: Key | None, upto: Key | None, chunk: int) -> Iterator[list[Row]]:
         """The rows behind ``after``. Raises Fatal for one that is no dict, lacks a column, or repeats a key."""
         place = after[0] if after is not None and len(after) == 1 else after
-        tuples = self._tuples(iter(self.rows.read(place)), after)
-        while rows := list(islice(tuples, chunk)):
+        size, rows, monotonic = ChunkSize(chunk), [], self.clock.monotonic
+        ends = monotonic() + CHUNK_SECONDS
+        for row in self._tuples(iter(self.rows.read(place)), after):
+            rows.append(row)
+            if len(rows) >= size.rows or monotonic() >= ends:
+                yield rows
+                size.learn(rows)
+                rows, ends = [], monotonic() + CHUNK_SECONDS
+        if rows:
             yield rows
 
     def close(self) -> None:
