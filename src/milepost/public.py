@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from milepost.errors import PlanError
 from milepost.jobs import job as core
 from milepost.jobs.state import JSON
 from milepost.migration import migration
+from milepost.wiring.load import being_loaded
 
 
 class Job(core.Job):
@@ -27,6 +29,11 @@ class Migration(migration.Migration):
 
 
 def _run(job: core.Job | migration.Migration) -> JSON:
+    if being_loaded.get():
+        raise PlanError(
+            f"{job.name}.run() was called while the command was only reading the file",
+            hint='Put the call under: if __name__ == "__main__":',
+        )
     from milepost.cli.run import run_and_draw  # late: a library that is only imported needs no screen
 
     status, result = run_and_draw(job)

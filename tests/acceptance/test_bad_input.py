@@ -115,6 +115,15 @@ def test_a_file_that_is_no_migration_is_refused(folder: Path, text: str, named: 
     assert contents(folder) == before
 
 
+@pytest.mark.parametrize("command", ["plan", "status", "rejects", "run"])
+def test_a_file_that_runs_its_job_when_it_is_read_runs_nothing(folder: Path, command: str) -> None:
+    before = contents(folder)
+    ended = milepost(folder, command, "crm.py", text=GOOD + "\n    crm.run()\n")
+    assert ended.returncode == 2
+    assert "__main__" in ended.stderr
+    assert contents(folder) == before
+
+
 def test_a_file_that_is_not_there_is_refused(folder: Path) -> None:
     ended = milepost(folder, "run", "gone.py")
     assert (ended.returncode, "gone.py" in ended.stderr) == (2, True)

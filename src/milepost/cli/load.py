@@ -15,6 +15,7 @@ from milepost.databases.url import hide_password
 from milepost.errors import MilepostError, PlanError
 from milepost.jobs.job import Job
 from milepost.migration.migration import Migration
+from milepost.wiring.load import being_loaded
 
 AnyJob: TypeAlias = Job | Migration
 
@@ -121,6 +122,7 @@ def _module_name(path: Path) -> str:
 
 def _guarded(place: str, run: object) -> None:
     """Import; whatever the user's file raises becomes a PlanError that points to the user's own line."""
+    loading = being_loaded.set(True)
     try:
         run()  # type: ignore[operator]
     except SyntaxError as error:
@@ -137,6 +139,8 @@ def _guarded(place: str, run: object) -> None:
         if not list(users_frames(error)):
             what += " (no line of yours was running)"
         raise PlanError(f"{place} cannot be loaded: {what}") from error
+    finally:
+        being_loaded.reset(loading)
 
 
 def _pointed(error: SyntaxError) -> str | None:

@@ -236,7 +236,8 @@ class Migrating:
 
 def _notes(each: Object, *, fresh: bool) -> Iterator[str]:
     if not fresh:
-        yield f"{each.target.name} holds rows already: rows are upserted on ({', '.join(each.target_key)})"
+        key = ", ".join(each.target_key)
+        yield f"{each.target.name} holds rows already: rows are upserted on ({key}), the later of two with one key last"
     if isinstance(each.source, Rows):
         yield "the number of rows is not known beforehand"
     if each.on_duplicate == "last":
