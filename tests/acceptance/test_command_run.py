@@ -1,5 +1,6 @@
 """`milepost run`: complete, interrupted, killed, refused; JSON lines; plain lines."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from run_command import Outcome, arrived_rows, begin, end, expected_rows, let_go, make_company, milepost
+from run_command import Outcome, arrived_rows, begin, command, end, expected_rows, let_go, make_company, milepost
 
 
 @pytest.fixture
@@ -124,6 +125,53 @@ def test_a_second_run_is_refused_and_told_who_holds_the_lease(folder: Path) -> N
     assert refused.document["event"] == "error"
     assert refused.document["exit"] == 3
     assert first.status == 0
+    assert arrived_rows(folder) == expected_rows(folder)
+
+
+def closed_pipe() -> int:
+    """The end to write to of a pipe that nobody reads any more."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing
+
+
+@pytest.mark.parametrize("gone", ["stdout", "stderr", "both"])
+@pytest.mark.parametrize("json", [True, False])
+def test_a_job_goes_on_to_its_end_when_nobody_reads_what_it_says(folder: Path, gone: str, json: bool) -> None:
+    noisy = (folder / "crm.py").read_text() + '\n@crm.before\ndef chatter():\n    print("x" * 100_000)\n'
+    (folder / "crm.py").write_text(noisy if json else (folder / "crm.py").read_text())
+    pipe = closed_pipe()
+    streams = {name: pipe if gone in {name, "both"} else subprocess.PIPE for name in ("stdout", "stderr")}
+
+    done = subprocess.run(
+        command("run", "crm.py", *(["--json"] if json else [])), cwd=folder, check=False, timeout=60, **streams
+    )
+    os.close(pipe)
+
+    assert done.returncode == 0
+    assert arrived_rows(folder) == expected_rows(folder)
+    if json and gone == "stdout":
+        assert b"standard output takes no more (Broken pipe); the job goes on without it" in done.stderr
+
+
+def test_a_failed_job_that_nobody_hears_has_its_own_exit_status(folder: Path) -> None:
+    (folder / "crm.py").write_text((folder / "crm.py").read_text().replace("max_rejects=20", "max_rejects=1"))
+    pipe = closed_pipe()
+
+    done = subprocess.run(command("run", "crm.py"), cwd=folder, check=False, timeout=60, stdout=pipe, stderr=pipe)
+    os.close(pipe)
+
+    assert done.returncode == 1
+    assert milepost(folder, "status", "crm.py", "--json").document["state"] == "failed"
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_a_closed_stream_lets_nothing_be_written_into_a_database(folder: Path, closed: str) -> None:
+    line = f"exec {' '.join(command('run', 'crm.py', '--json'))} {closed}"
+
+    done = subprocess.run(["sh", "-c", line], cwd=folder, capture_output=True, check=False, timeout=60)
+
+    assert done.returncode == 0
     assert arrived_rows(folder) == expected_rows(folder)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -94,20 +93,22 @@ def guarded(function: Callable[[], int | None], asked: Asked) -> int:
     """Call; an error is shown as people, and JSON readers, need it, and becomes the exit status."""
     try:
         return function() or 0
-    except click.ClickException:
+    except (click.ClickException, click.Abort):
         raise
     except BrokenPipeError:
-        _forget_output()
-        return 0
+        return _nobody_reads(asked)
     except BaseException as error:  # noqa: BLE001 - the last resort: nobody sees a traceback of ours
         from milepost.cli.report import report
 
         return report(error, [*asked.known, *filter(None, (asked.source, asked.target, asked.store))], asked.out)
 
 
-def _forget_output() -> None:
+def _nobody_reads(asked: Asked) -> int:
     """Whoever read standard output has gone (``| head``); what is still buffered must not raise at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    from milepost.cli.streams import fall_silent
+
+    fall_silent(sys.stdout.fileno() if asked.out is None else asked.out.fileno())
+    return 0
 
 
 class Rejects(click.Group):
@@ -253,6 +254,17 @@ def init(file: Path) -> int:
 
 def carry_out(arguments: Sequence[str] | None) -> int:
     """Run the command; the exit status. Wrong usage is told with any password hidden."""
+    from milepost.cli.streams import end_output, open_missing
+
+    open_missing()
+    try:
+        status = _carried_out(arguments)
+    finally:
+        end_output()
+    return status
+
+
+def _carried_out(arguments: Sequence[str] | None) -> int:
     try:
         status = milepost.main(arguments, prog_name="milepost", standalone_mode=False)
     except click.ClickException as error:

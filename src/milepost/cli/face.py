@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol, TextIO
 
 from milepost.cli.telling import announcement, line, progress
@@ -61,7 +62,8 @@ class PlainFace:
         print(self.hide(text), file=self.stream, flush=True)
 
     def stopping(self) -> None:
-        os.write(2, f"{STOPPING}\n".encode())  # a buffered stream may be in the middle of a write
+        with suppress(OSError):  # nobody may read it any more
+            os.write(2, f"{STOPPING}\n".encode())  # a buffered stream may be in the middle of a write
 
     def close(self) -> None:
         """Every line stands already."""

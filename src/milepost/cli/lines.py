@@ -12,6 +12,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TextIO
 
+from milepost.cli.streams import end_output
 from milepost.jobs.event import Event
 
 
@@ -25,7 +26,7 @@ def kept_for_json() -> Iterator[TextIO]:
         with os.fdopen(os.dup(kept), "w", encoding="utf-8") as out:
             yield out
     finally:
-        sys.stdout.flush()
+        end_output()
         os.dup2(kept, 1)
         os.close(kept)
 

@@ -13,6 +13,7 @@ import click
 
 from milepost.cli.explain import INTERRUPTED, Explanation, explain, hide_secrets
 from milepost.cli.lines import write_line
+from milepost.cli.streams import unheard
 
 
 def report(error: BaseException, urls: Iterable[str], out: TextIO | None) -> int:
@@ -20,8 +21,10 @@ def report(error: BaseException, urls: Iterable[str], out: TextIO | None) -> int
     hide = partial(hide_secrets, urls=list(urls))
     explained = explain(error, started=False)
     if out is not None:
-        write_line(out, error_document(explained, hide))
-    show_explanation(explained, hide, error)
+        with unheard(out.fileno()):
+            write_line(out, error_document(explained, hide))
+    with unheard(2):
+        show_explanation(explained, hide, error)
     return explained.status
 
 

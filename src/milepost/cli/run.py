@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import TextIO
+from typing import Any, TextIO
 
 from milepost.cli.again import other_command, this_command
-from milepost.cli.explain import COMPLETE, FAILED, INTERRUPTED, explain, hide_secrets
+from milepost.cli.explain import COMPLETE, FAILED, INTERRUPTED, Explanation, explain, hide_secrets
 from milepost.cli.face import Face, choose_face
 from milepost.cli.human import duration, rows
 from milepost.cli.lines import as_document, write_line
 from milepost.cli.report import error_document, say_on_stderr, show_explanation
+from milepost.cli.streams import fall_silent, open_missing, unheard
 from milepost.cli.view import Standing, View, branch_of, seen, total
 from milepost.clock import Clock, SystemClock
 from milepost.databases.url import expand
@@ -36,6 +38,7 @@ def run_and_draw(
 
     Events go to ``out`` as JSON lines where it is given. ``reference`` is the FILE that the command was given.
     """
+    open_missing()
     clock = SystemClock()
     shown = Showing(clock=clock, urls=known_urls(job, urls), out=out)
     stop = Stop()
@@ -43,9 +46,9 @@ def run_and_draw(
         with catch_signals(stop, on_request=shown.face.stopping):
             result = run(job, urls=urls, emit=shown.emit, stop=stop, accept_changed=accept_changed, clock=clock)
     except BaseException as error:  # noqa: BLE001 - whatever ended the run is shown, and told by the exit status
-        shown.face.close()
+        shown.close()
         return shown.fail(error), None
-    shown.face.close()
+    shown.close()
     shown.complete(reference)
     return COMPLETE, result
 
@@ -57,6 +60,7 @@ class Showing:
         self.clock = clock
         self.hide = partial(hide_secrets, urls=urls)
         self.out = out
+        self.people = out is None  # standard output is the user's own
         self.view = View()
         self.turn = threading.Lock()
         self.face: Face = choose_face(live=out is None or not out.isatty(), clock=clock, hide=self.hide)
@@ -65,11 +69,19 @@ class Showing:
         """Draw the event. Events of several threads take turns."""
         with self.turn:
             self.view = seen(self.view, event, self.clock.monotonic())
-            if self.out is not None:
-                write_line(self.out, as_document(event, self.clock.now(), self.hide))
-            self.face.show(event, self.view)
+            self._write(as_document(event, self.clock.now(), self.hide))
+            with self._saying():
+                self.face.show(event, self.view)
+
+    def close(self) -> None:
+        with self._saying():
+            self.face.close()
 
     def complete(self, reference: str | None) -> None:
+        with self._saying():
+            self._complete(reference)
+
+    def _complete(self, reference: str | None) -> None:
         self._summary()
         counts, took = total(self.view), self.clock.monotonic() - (self.view.started or self.clock.monotonic())
         said = f"complete in {duration(took)}."
@@ -82,17 +94,37 @@ class Showing:
 
     def fail(self, error: BaseException) -> int:
         """Show what ended the run and what to do next; the exit status."""
+        explained = explain(error, started=bool(self.view.job))
+        if self.view.outcome is None:
+            self._write({"event": "error", **error_document(explained, self.hide)})
+        with self._saying():
+            self._explain(explained, error)
+        return explained.status
+
+    def _explain(self, explained: Explanation, error: BaseException) -> None:
         started = bool(self.view.job)
-        explained = explain(error, started=started)
         if started:
             self._summary()
-        if self.out is not None and self.view.outcome is None:
-            write_line(self.out, {"event": "error", **error_document(explained, self.hide)})
         show_explanation(explained, self.hide, error)
         if started and explained.status in {FAILED, INTERRUPTED}:
             kept = "What is committed stays. " if explained.status == FAILED else ""
             say_on_stderr(f"{kept}Run the same command again to resume: {this_command()}", style="bold")
-        return explained.status
+
+    def _write(self, document: Any) -> None:
+        """A JSON line, where they are wanted and somebody reads them."""
+        if self.out is None:
+            return
+        try:
+            write_line(self.out, document)
+        except OSError as error:
+            fall_silent(self.out.fileno())
+            self.out = None
+            with self._saying():
+                self.face.say(f"standard output takes no more ({error.strerror}); the job goes on without it")
+
+    def _saying(self) -> AbstractContextManager[None]:
+        """Draw or say. With JSON lines, what the user's own code prints goes to standard error too."""
+        return unheard(*((2,) if self.people else (1, 2)))
 
     def _summary(self) -> None:
         from milepost.cli.draw import summary

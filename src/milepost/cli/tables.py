@@ -6,12 +6,22 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from milepost.cli.streams import fall_silent
+
 WIDE = 200  # where there is no terminal nothing is cut at 80
+
+
+class Screen(Console):
+    """A console whose reader may go away (``| head``): what is left to say is said to nobody."""
+
+    def on_broken_pipe(self) -> None:
+        """Rich would end the program here, and a job must not end for that."""
+        fall_silent(self.file.fileno())
 
 
 def console(*, to_stderr: bool = False) -> Console:
     """Colours only on a terminal, and none under NO_COLOR; text is never taken for markup."""
-    made = Console(stderr=to_stderr, highlight=False, markup=False, emoji=False)
+    made = Screen(stderr=to_stderr, highlight=False, markup=False, emoji=False)
     if not made.is_terminal:
         made.width = WIDE
     return made
