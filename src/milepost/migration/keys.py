@@ -29,12 +29,14 @@ READ: dict[str, Callable[[str], Any]] = {
     "uuid": UUID,
     "bytes": bytes.fromhex,
     "float": float,
+    "surrogates": lambda text: bytes.fromhex(text).decode("utf-8", "surrogatepass"),
 }
 
 
 def encode(key: Sequence[Any]) -> JSON:
     """The key as a JSON list: plain numbers and texts as they are, ``{"decimal": "1.10"}`` and the like for others.
 
+    Text with lone surrogates (SQLite's that is not valid UTF-8) is ``{"surrogates": …}`` in hexadecimal digits.
     Raises Fatal for a value that cannot be a position.
     """
     return [_encode(value) for value in key]
@@ -46,7 +48,9 @@ def decode(position: JSON) -> Key | None:
 
 
 def _encode(value: Any) -> JSON:
-    if isinstance(value, str | bool) or type(value) is int:
+    if isinstance(value, str):
+        return value if _is_utf8(value) else {"surrogates": value.encode("utf-8", "surrogatepass").hex()}
+    if isinstance(value, bool) or type(value) is int:
         return value
     if type(value) in WRITE:
         name, write = WRITE[type(value)]
@@ -55,6 +59,15 @@ def _encode(value: Any) -> JSON:
         f"a key holds {value!r} of type {type(value).__name__}, which cannot be a position",
         hint="Choose key columns of number, text, date, time, uuid or bytes.",
     )
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether it can be stored as it is. Text from SQLite that is not valid UTF-8 holds lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _decode(value: JSON) -> Any:
