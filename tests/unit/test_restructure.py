@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost.errors import LeaseLost, PlanError, Reject
+from milepost.errors import LeaseLost, PlanError, Reject, mask
 from milepost.migration.object import Object
-from milepost.migration.restructure import Unmoved, rename, restructure, torn, without
+from milepost.migration.restructure import Unmoved, masked, rename, restructure, torn, without
 from milepost.migration.table import Table
 
 PLACE = Table("t", key="id")
@@ -56,6 +56,22 @@ def test_each_outcome_of_the_function() -> None:
     assert batch.rejects[0] == Unmoved(index=1, stage="restructure", reason="no good")
     assert batch.rejects[1].index == 4
     assert "'NoneType' object has no attribute 'strip' (test_restructure.py:" in batch.rejects[1].reason
+
+
+def test_reasons_hold_no_password() -> None:
+    def function(row: dict[str, Any]) -> Any:
+        if row["id"] == 1:
+            raise Reject("not found at https://me:hush@api/1")
+        raise ConnectionError("no answer from postgresql://me:hush@host/db?password=hush")
+
+    reasons = [one.reason for one in restructure(EACH, function, NAMES, [(1, ""), (2, "")], ()).rejects]
+    assert reasons[0] == "not found at https://me:***@api/1"
+    assert reasons[1].startswith("ConnectionError: no answer from postgresql://me:***@host/db?password=*** (")
+
+
+@pytest.mark.parametrize("reason", ["a://b:c@d", "password=x", "Token = 'x'", "no secret", "pass word", ""])
+def test_every_reason_is_masked_that_has_something_to_mask(reason: str) -> None:
+    assert masked(reason) == mask(reason)
 
 
 @given(st.lists(st.sampled_from(["load", "filter", "reject", "break", "split", "drop"])))

@@ -18,7 +18,7 @@ from milepost.migration.keys import decode, encode, readable
 from milepost.migration.limit import allowed
 from milepost.migration.object import Object
 from milepost.migration.pin import Pin
-from milepost.migration.restructure import Restructured, Unmoved, picker, rename, restructure, torn, without
+from milepost.migration.restructure import Restructured, Unmoved, masked, picker, rename, restructure, torn, without
 from milepost.migration.source import Row, Source
 from milepost.migration.target import Loaded, Loading, Parent, Target
 from milepost.migration.trial import Trial
@@ -99,7 +99,7 @@ class Batches:
             with self.checkpoint.transaction() as connection:
                 outcome = self._load(connection, batch)
                 refused = [
-                    Unmoved(index=batch.origins[one.index], stage=one.stage, reason=one.reason)
+                    Unmoved(index=batch.origins[one.index], stage=one.stage, reason=masked(one.reason))
                     for one in outcome.refused
                 ]
                 _keep_whole(batch, refused)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any
 
-from milepost.errors import MilepostError, PlanError, Rejected
+from milepost.errors import MilepostError, PlanError, Rejected, mask
 from milepost.migration.object import Object
 from milepost.migration.source import Row
 
@@ -70,12 +70,12 @@ def restructure(
         try:
             result = apply(dict(zip(names, row)))  # noqa: B905 - every source gives rows as long as its columns
         except Rejected as rejected:
-            done.rejects.append(Unmoved(index=index, stage="restructure", reason=rejected.message))
+            done.rejects.append(Unmoved(index=index, stage="restructure", reason=masked(rejected.message)))
             continue
         except MilepostError:
             raise  # what the checkpoint said (a lost lease, a store out of reach) is no row's fault
         except Exception as error:  # noqa: BLE001 - whatever a row provokes in the user's function is that row's
-            done.rejects.append(Unmoved(index=index, stage="restructure", reason=explain(error)))
+            done.rejects.append(Unmoved(index=index, stage="restructure", reason=masked(explain(error))))
             continue
         if result.__class__ is dict and 0 < len(result) == len(done.columns):
             try:
@@ -117,6 +117,13 @@ def explain(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if len(frames) > 1 else ""
     return f"{type(error).__name__}: {error}{where}"
+
+
+def masked(reason: str) -> str:
+    """A reason as it may be kept and shown: without passwords."""
+    if "=" in reason or "://" in reason:  # without these nothing is masked, and there may be very many reasons
+        return mask(reason)
+    return reason
 
 
 def _dicts(each: Object, result: Any) -> Iterator[dict[str, Any]]:
