@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from milepost.connectors.sql.postgres.fault import is_rows
 from milepost.connectors.sql.postgres.target import PostgresTarget
 from milepost.databases.postgres import connect
 from milepost.errors import Fatal, PlanError, Retryable
@@ -224,6 +225,29 @@ def test_a_row_that_a_trigger_keeps_out_is_refused(
     assert sorted(found) == [3, 5]
     assert "trigger" in found[3][1]
     assert found[5] == ("load", "five is n5")
+
+
+@pytest.mark.parametrize("way", ["fresh", "upsert", "last wins"])
+def test_names_may_hold_whatever_a_name_can_hold(
+    plain: psycopg.Connection, connection: psycopg.Connection, way: str
+) -> None:
+    columns = ("key %", "growth %", "%s", "%(low)s", "{x}", ":name", 'quo"te', "it's", "a\\b", "%")
+    listed = ", ".join('"' + each.replace('"', '""') + '" text' for each in columns[2:])
+    plain.execute(
+        f"""CREATE TABLE "parent %s" ("id %" int PRIMARY KEY); INSERT INTO "parent %s" VALUES (1);
+            CREATE DOMAIN "whole %" AS int;
+            CREATE TABLE "t % %s" ("key %" int PRIMARY KEY, "growth %" "whole %" REFERENCES "parent %s", {listed})"""
+    )
+    parent = Parent(object="Mother", columns=("growth %",), table="parent %s", key=("id %",))
+    how: dict[str, Any] = {"name": "t % %s", "columns": columns, "key": ("key %",), "parents": (parent,)}
+    how |= {"fresh": way != "upsert", "last_wins": way == "last wins"}
+    rows = [(1, 1, *columns[2:]), (2, 9, *columns[2:]), (3, None, *columns[2:])]
+    assert reasons(load(connection, rows, **how)) == {1: ("parent", "no Mother with id % 9")}
+    assert plain.execute('SELECT * FROM "t % %s" ORDER BY 1').fetchall() == [rows[0], rows[2]]
+
+
+def test_a_mistake_in_a_statement_is_no_rows_fault() -> None:
+    assert not is_rows(psycopg.ProgrammingError("only '%s', '%b', '%t' are allowed as placeholders"))
 
 
 def test_defaults_identities_and_generated_columns_are_told_and_filled(

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from milepost.connectors.sql.isolate import RowRefused, isolate
-from milepost.connectors.sql.postgres.fault import copy_line, fault, is_rows, reason
+from milepost.connectors.sql.postgres.fault import copy_line, fault, is_rows, is_unwritable, reason
 from milepost.migration.source import Row
 from milepost.migration.target import Refused
 
@@ -32,7 +32,7 @@ def copy_rows(
     text = statement.as_string(connection)
 
     def attempt(start: int, stop: int) -> None:
-        at = start
+        at = -1  # the row that is being written
         try:
             with connection.transaction(), connection.cursor() as cursor:
                 with cursor.copy(text.encode()) as copy:
@@ -44,10 +44,11 @@ def copy_rows(
         except UnicodeEncodeError as error:
             raise RowRefused(f"{error.object[error.start : error.end]!r} is no text: {error.reason}", at) from error
         except psycopg.Error as error:
-            if not is_rows(error):
+            unwritable = at >= 0 and is_unwritable(error)
+            if not unwritable and not is_rows(error):
                 raise fault(error, where) from error
             line = copy_line(error)
-            index = start + line - 1 if line is not None else at if error.sqlstate is None and at >= 0 else None
+            index = at if unwritable else start + line - 1 if line is not None else None
             raise refusal(error, index, is_key) from error
 
     return isolate(len(rows), attempt)[1]

@@ -26,9 +26,14 @@ HINTS = {
 
 def is_rows(error: psycopg.Error) -> bool:
     """Whether the error is about a row's values, so that other rows may go through."""
-    if error.sqlstate is None:  # psycopg itself: a value that it cannot write
-        return isinstance(error, psycopg.DataError | psycopg.ProgrammingError)
+    if error.sqlstate is None:  # psycopg itself: a value that cannot be sent, such as a text with NUL
+        return isinstance(error, psycopg.DataError)
     return error.sqlstate[:2] in ROW_CLASSES or error.sqlstate in ROW_CODES
+
+
+def is_unwritable(error: psycopg.Error) -> bool:
+    """Whether psycopg, asked to write a row, has no form for a value of it; elsewhere such an error is a mistake."""
+    return error.sqlstate is None and isinstance(error, psycopg.DataError | psycopg.ProgrammingError)
 
 
 def fault(error: psycopg.Error, where: str) -> MilepostError:

@@ -12,6 +12,7 @@ from psycopg import sql
 from milepost.connectors.sql.fit import Fitted
 from milepost.connectors.sql.postgres.fault import is_rows
 from milepost.connectors.sql.postgres.relation import Relation
+from milepost.connectors.sql.postgres.statements import with_parameters
 from milepost.connectors.sql.postgres.values import array_text
 from milepost.migration.description import Column, Kind
 from milepost.migration.source import Row
@@ -67,7 +68,7 @@ def _absent(
     arrays = [array_text(values) for values in zip(*keys, strict=True)]
     try:
         with connection.transaction():
-            found = connection.execute(_question(columns, parent, table), arrays).fetchall()
+            found = connection.execute(with_parameters(_question(columns, parent, table)), arrays).fetchall()
     except UnicodeEncodeError:
         return None
     except psycopg.Error as error:
@@ -82,7 +83,7 @@ def _question(columns: Sequence[Column], parent: Parent, table: Relation) -> sql
     return sql.SQL(
         "SELECT k.place FROM unnest({}) WITH ORDINALITY AS k({}, place) WHERE NOT EXISTS (SELECT FROM {} AS p WHERE {})"
     ).format(
-        sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(column.native)) for column in columns),
+        sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(column.native.replace("%", "%%"))) for column in columns),
         sql.SQL(", ").join(names),
         table.identifier,
         sql.SQL(" AND ").join(

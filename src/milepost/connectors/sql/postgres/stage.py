@@ -16,7 +16,7 @@ from milepost.connectors.sql.postgres.copy import DUPLICATE, NOT_INSERTED, copy_
 from milepost.connectors.sql.postgres.fault import fault, is_rows
 from milepost.connectors.sql.postgres.parents import missing
 from milepost.connectors.sql.postgres.relation import Relation
-from milepost.connectors.sql.postgres.statements import Statements
+from milepost.connectors.sql.postgres.statements import Statements, with_parameters
 from milepost.migration.description import Column
 from milepost.migration.source import Row
 from milepost.migration.target import Loaded, Loading, Refused
@@ -100,7 +100,7 @@ class Stage:
                 for (index,) in self.connection.execute(query):
                     found.setdefault(index, []).append(missing(parent, self.loading, rows[index]))
             if found:
-                self.connection.execute(self.statements.forget(), [list(found)])
+                self._execute(self.statements.forget(), [list(found)])
             refused |= {index: "; ".join(reasons) for index, reasons in found.items()}
             again = bool(found) and any(table.oid == self.relation.oid for table in parents.values())
         return [Refused(index=index, stage="parent", reason=reason) for index, reason in refused.items()]
@@ -142,17 +142,17 @@ class Stage:
         """One statement for all; the quickest, which fails where another row has a row's key."""
         if not self.inserts_only:
             return self._move_together(indexes, ())
-        written = self.connection.execute(self.statements.insert(), _range(indexes, ())).rowcount
+        written = self._execute(self.statements.insert(), _range(indexes, ())).rowcount
         if written < len(indexes):
             raise _Collision
         return Moved(written, 0)
 
     def _move_together(self, indexes: Sequence[int], out: Sequence[int]) -> Moved:
         """Upsert all but ``out`` by one statement."""
-        written = self.connection.execute(self.statements.upsert(), _range(indexes, out)).rowcount
+        written = self._execute(self.statements.upsert(), _range(indexes, out)).rowcount
         kept_out: list[tuple[int]] = []
         if self.relation.guarded and written < len(indexes) - len(out):
-            kept_out = self.connection.execute(self.statements.kept_out(), _range(indexes, out)).fetchall()
+            kept_out = self._execute(self.statements.kept_out(), _range(indexes, out)).fetchall()
         refused = tuple(Refused(index=index, stage="load", reason=NOT_INSERTED) for (index,) in kept_out)
         return Moved(written, len(indexes) - len(out) - written - len(refused), refused)
 
@@ -173,12 +173,15 @@ class Stage:
         return Moved(moved.loaded, moved.unchanged, (*moved.refused, *map(_duplicate, out)))
 
     def _insert_apart(self, indexes: Sequence[int], out: Sequence[int]) -> Moved:
-        found = self.connection.execute(self.statements.insert_and_tell(), _range(indexes, out)).fetchall()
+        found = self._execute(self.statements.insert_and_tell(), _range(indexes, out)).fetchall()
         refused = [
             _duplicate(index) if is_there else Refused(index=index, stage="load", reason=NOT_INSERTED)
             for index, is_there in found
         ]
         return Moved(len(indexes) - len(out) - len(refused), 0, tuple(refused))
+
+    def _execute(self, query: sql.Composed, parameters: Sequence[Any] | Mapping[str, Any]) -> psycopg.Cursor[Any]:
+        return self.connection.execute(with_parameters(query), parameters)
 
     def _make(self) -> bool:
         """Make the stage, or empty it; whether it is new."""

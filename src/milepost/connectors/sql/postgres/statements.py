@@ -1,4 +1,7 @@
-"""The SQL of staged loading."""
+"""The SQL of staged loading.
+
+What is executed with parameters goes through ``with_parameters``: psycopg would take a % in a name for a placeholder.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,7 @@ class Statements:
         return sql.SQL("COPY {} (milepost_row, {}) FROM STDIN").format(self.stage, self.names)
 
     def forget(self) -> sql.Composed:
+        """Takes the rows' indexes."""
         return sql.SQL("DELETE FROM {} WHERE milepost_row = ANY (%s::integer[])").format(self.stage)
 
     def groups(self) -> sql.Composed:
@@ -112,6 +116,15 @@ class Statements:
 def listed(names: Iterable[str]) -> sql.Composed:
     """The names, quoted, with commas."""
     return sql.SQL(", ").join(map(sql.Identifier, names))
+
+
+def with_parameters(query: sql.Composable) -> sql.Composed:
+    """The statement with every % in its names doubled, as psycopg wants it where parameters go along."""
+    if isinstance(query, sql.Composed):
+        return sql.Composed([with_parameters(each) for each in query])
+    if isinstance(query, sql.Identifier):
+        return sql.Composed([sql.SQL(query.as_string(None).replace("%", "%%"))])
+    return sql.Composed([query])
 
 
 def _equal(one: str, names: tuple[str, ...], other: str, other_names: tuple[str, ...]) -> sql.Composed:
