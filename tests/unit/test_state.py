@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from milepost.jobs.state import MOVES, IllegalMove, Move, State, move
+from milepost.jobs.state import MOVES, IllegalMove, Move, State, move, moved
 
 # Written out by hand from the design, in words, so that a slip in the table is seen.
 ALLOWED = {
@@ -20,6 +20,13 @@ ALLOWED = {
     "rolling back --finish rollback-> rolled back",
     "rolled back --start-> started",
     "complete --reopen-> started",
+    "complete --rewind-> failed",
+    "pending --forget-> pending",
+    "started --forget-> pending",
+    "failed --forget-> pending",
+    "rolling back --forget-> pending",
+    "rolled back --forget-> pending",
+    "complete --forget-> pending",
 }
 
 
@@ -38,6 +45,15 @@ def test_a_move_gives_what_the_table_says_or_raises(state: State, happening: Mov
             move(state, happening)
 
 
-def test_every_state_can_be_left_and_all_but_pending_can_be_reached() -> None:
+def test_every_state_can_be_left_and_reached() -> None:
     assert set(MOVES) == set(State)
-    assert {after for row in MOVES.values() for after in row.values()} == set(State) - {State.PENDING}
+    assert {after for row in MOVES.values() for after in row.values()} == set(State)
+
+
+def test_what_can_be_forgotten_is_every_state_as_stores_delete_without_looking() -> None:
+    assert moved(Move.FORGET) == dict.fromkeys(State, State.PENDING)
+
+
+def test_the_states_of_a_move_are_those_of_the_table() -> None:
+    assert moved(Move.REWIND) == {State.COMPLETE: State.FAILED}
+    assert moved(Move.FAIL) == {State.STARTED: State.FAILED, State.ROLLING_BACK: State.ROLLING_BACK}

@@ -26,9 +26,10 @@ class Lease:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One attempt to finish a job, as the run history keeps it.
+    """One holding of the lease, usually an attempt to finish the job, as the run history keeps it.
 
-    ``outcome`` is None while it runs (and for ever when it was killed), else "complete", "failed" or "interrupted".
+    ``outcome`` is None while it runs (and for ever when it was killed), else "complete", "failed", "interrupted", or
+    "rewound" for one that only forgot checkpoints and started none.
     """
 
     job: str

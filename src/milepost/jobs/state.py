@@ -1,6 +1,7 @@
 """The states of a checkpoint and the one table of allowed moves.
 
-1. Everything that changes a checkpoint's state goes through :func:`move`, and so through ``MOVES``.
+1. Everything that changes a checkpoint's state goes through ``MOVES``: one at a time by :func:`move`; a store that
+   changes many in a statement takes the states from :func:`moved`.
 2. This file does no I/O and knows neither store nor step. A move that is not in the table raises and changes nothing.
 """
 
@@ -19,7 +20,7 @@ JSON = Any  # a value that json.dumps takes and json.loads gives back equal
 class State(StrEnum):
     """Where a checkpoint stands."""
 
-    PENDING = "pending"  # never started, or rewound
+    PENDING = "pending"  # never started, or forgotten: a store need not keep a record of it
     STARTED = "started"  # running, or was when its process died
     FAILED = "failed"  # an attempt ended with an error or an interrupt that could still be recorded
     ROLLING_BACK = "rolling back"  # the user's rollback is running, or was when its process died
@@ -36,25 +37,36 @@ class Move(StrEnum):
     FINISH_ROLLBACK = "finish rollback"
     COMPLETE = "complete"
     REOPEN = "reopen"
+    FORGET = "forget"  # it is rewound, or undone with a step above it
+    REWIND = "rewind"  # something below it is forgotten
 
 
 MOVES: dict[State, dict[Move, State]] = {
-    State.PENDING: {Move.START: State.STARTED},
+    State.PENDING: {Move.START: State.STARTED, Move.FORGET: State.PENDING},
     State.STARTED: {
         Move.START: State.STARTED,  # its process was killed; the next attempt resumes
         Move.FAIL: State.FAILED,
         Move.ROLL_BACK: State.ROLLING_BACK,
         Move.COMPLETE: State.COMPLETE,
+        Move.FORGET: State.PENDING,
     },
-    State.FAILED: {Move.START: State.STARTED, Move.ROLL_BACK: State.ROLLING_BACK},
+    State.FAILED: {
+        Move.START: State.STARTED,
+        Move.ROLL_BACK: State.ROLLING_BACK,
+        Move.FORGET: State.PENDING,
+    },
     State.ROLLING_BACK: {
         Move.ROLL_BACK: State.ROLLING_BACK,  # killed in the middle of it, it runs again
         Move.FAIL: State.ROLLING_BACK,  # the rollback itself raised; only the error is noted
         Move.FINISH_ROLLBACK: State.ROLLED_BACK,
+        Move.FORGET: State.PENDING,
     },
-    State.ROLLED_BACK: {Move.START: State.STARTED},
-    # a job that was complete goes on when something was added to it
-    State.COMPLETE: {Move.REOPEN: State.STARTED},
+    State.ROLLED_BACK: {Move.START: State.STARTED, Move.FORGET: State.PENDING},
+    State.COMPLETE: {
+        Move.REOPEN: State.STARTED,  # a job that was complete goes on when something was added to it
+        Move.REWIND: State.FAILED,  # so that it is entered again; any other state is entered anyway
+        Move.FORGET: State.PENDING,
+    },
 }
 
 
@@ -70,12 +82,24 @@ def move(state: State, happening: Move) -> State:
         raise IllegalMove(f"a checkpoint that is {state} cannot {happening}") from None
 
 
+def moved(happening: Move) -> dict[State, State]:
+    """Every state to which it can happen, with the state after."""
+    return {state: row[happening] for state, row in MOVES.items() if happening in row}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """What ended an attempt: ``kind`` is "error", "killed" or "interrupted"; ``message`` says it in words."""
+    """Why a checkpoint is not complete; ``message`` says it in words.
+
+    ``kind`` is "error", "killed" or "interrupted" for what ended the last attempt, "rewound" where that one was
+    complete and something below it was forgotten since.
+    """
 
     kind: str
     message: str
+
+
+REWOUND = Failure(kind="rewound", message="something below it was forgotten, to be done again")
 
 
 @dataclass(frozen=True, kw_only=True)

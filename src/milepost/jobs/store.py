@@ -36,7 +36,7 @@ class Store(Protocol):
         ...
 
     def release(self, lease: Lease, *, outcome: str, error: str | None = None) -> None:
-        """End the run with ``outcome`` ("complete", "failed", "interrupted"); the lease is free at once."""
+        """End the run with ``outcome``, one of those that Run lists; the lease is free at once."""
         ...
 
     def runs(self, job: str) -> list[Run]:
@@ -102,7 +102,7 @@ class Store(Protocol):
         """Forget the path, all below it, and with them their ledger, rejects and remembered values.
 
         The path "" is the whole job; its runs and epoch stay. Checkpoints above it that are complete become
-        FAILED with the failure "interrupted: rewound", so that the job goes on. Returns how many were forgotten.
+        FAILED with the failure ``REWOUND``, so that the job goes on. Returns how many were forgotten.
         """
         ...
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from milepost.clock import Clock
 from milepost.jobs.lease import Lease, Run
 from milepost.jobs.ledger import NO_ROWS, Entry, RejectedRow
-from milepost.jobs.state import JSON, Failure, Record, State
+from milepost.jobs.state import JSON, REWOUND, Failure, Move, Record, State, move, moved
 from milepost.stores.encode import decode, encode, readable, same_name
 from milepost.stores.holding import Holding, above, held_by, inside_transaction, lost, out_of_order
 
@@ -196,22 +196,24 @@ class MemoryStore:
             def gone(other: str) -> bool:
                 return path in ("", other) or other.startswith(f"{path}/")
 
-            forgotten = sum(map(gone, job.records))
+            forgotten = [record for record in job.records.values() if gone(record.path)]
+            for record in forgotten:
+                move(record.state, Move.FORGET)  # the state after is that of no record
             for table in (job.records, job.ledger, job.rejects, job.values):
                 for other in [other for other in table if gone(other)]:
                     del table[other]
             for other in above(path) if forgotten else ():
-                self._reopen(job, other)
-            return forgotten
+                self._rewind_above(job, other)
+            return len(forgotten)
 
-    def _reopen(self, job: _Job, path: str) -> None:
+    def _rewind_above(self, job: _Job, path: str) -> None:
         record = job.records.get(path)
-        if record is not None and record.state is State.COMPLETE:
+        if record is not None and record.state in moved(Move.REWIND):
             job.records[path] = replace(
                 record,
-                state=State.FAILED,
+                state=move(record.state, Move.REWIND),
                 result=None,
-                failure=Failure(kind="interrupted", message="rewound"),
+                failure=REWOUND,
                 finished_at=None,
                 changed_at=self._clock.now(),
             )

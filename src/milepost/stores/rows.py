@@ -8,9 +8,9 @@ from typing import Any
 
 from milepost.jobs.lease import Run
 from milepost.jobs.ledger import Counts, Entry, RejectedRow
-from milepost.jobs.state import Failure, Record, State
+from milepost.jobs.state import REWOUND, Failure, Move, Record, State, moved
 from milepost.stores.encode import decode, encode, moment, moment_or_none, readable, same_name
-from milepost.stores.holding import Holding
+from milepost.stores.holding import Holding, above
 
 REJECT_COLUMNS = ("job", "path", "seq", "ordinal", "stage", "reason", "key", "content")
 
@@ -29,6 +29,16 @@ def record_values(record: Record) -> dict[str, Any]:
         "failure_kind": None if failure is None else failure.kind,
         "failure_message": None if failure is None else readable(failure.message),
     }
+
+
+def rewound_values(path: str) -> list[dict[str, Any]]:
+    """What ``rewind`` writes to each checkpoint above ``path``, for each state that it may be in."""
+    failure = {"failure_kind": REWOUND.kind, "failure_message": REWOUND.message}
+    return [
+        {"path": other, "before": str(before), "after": str(after), **failure}
+        for other in above(path)
+        for before, after in moved(Move.REWIND).items()
+    ]
 
 
 def record(row: Row) -> Record:

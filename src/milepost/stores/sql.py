@@ -15,7 +15,7 @@ from milepost.jobs.state import JSON, Record
 from milepost.stores import rows, statements
 from milepost.stores.dialect import Dialect, spell
 from milepost.stores.encode import decode, encode, moment, readable, same_name
-from milepost.stores.holding import Holding, above, held_by, inside_transaction, lost, out_of_order
+from milepost.stores.holding import Holding, held_by, inside_transaction, lost, out_of_order
 
 PAGE = 1000  # rows read at a time by the methods that iterate
 
@@ -257,8 +257,8 @@ class SqlStore(ABC):
             for table in ("ledger", "reject", "value", "checkpoint"):
                 statement = statements.BELOW.replace("table", table)
                 forgotten = self._run(statement, job=lease.job, path=path).rowcount
-            for other in above(path) if forgotten else ():
-                self._run(statements.REOPEN, job=lease.job, path=other)
+            for values in rows.rewound_values(path) if forgotten else ():
+                self._run(statements.REWIND_ABOVE, job=lease.job, **values)
             return forgotten
 
     # -- remembered values

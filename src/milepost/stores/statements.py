@@ -107,10 +107,10 @@ BELOW = """
     AND (:path = '' OR path = :path OR (path >= :path || '/' AND path < :path || '0'))
 """
 
-REOPEN = """
-    UPDATE {checkpoint} SET state = 'failed', result = NULL, failure_kind = 'interrupted', failure_message = 'rewound',
-        finished_at = NULL, changed_at = {now}
-    WHERE job = :job AND path = :path AND state = 'complete'
+REWIND_ABOVE = """
+    UPDATE {checkpoint} SET state = :after, result = NULL, failure_kind = :failure_kind,
+        failure_message = :failure_message, finished_at = NULL, changed_at = {now}
+    WHERE job = :job AND path = :path AND state = :before
 """
 
 REMEMBER = """

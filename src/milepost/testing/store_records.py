@@ -12,7 +12,7 @@ import pytest
 from milepost.errors import StoreError
 from milepost.jobs.lease import Lease
 from milepost.jobs.ledger import Counts
-from milepost.jobs.state import Failure, Record, State
+from milepost.jobs.state import MOVES, REWOUND, Failure, Move, Record, State
 from milepost.jobs.store import Store
 from milepost.testing.store_fixtures import JOB, PATHS, VALUES, StoreFixtures, acquire, batch, reject, started
 from milepost.testing.store_state import everything
@@ -214,13 +214,25 @@ class LedgerContract(StoreFixtures):
         root = store.get(JOB, "")
         assert root is not None
         assert (root.failure, root.finished_at, root.attempt) == (
-            Failure(kind="interrupted", message="rewound"),
+            REWOUND,
             None,
             2,
         )
         store.put(lease, started("a"))
         store.append(lease, batch("a", 1, read=1))
         assert [record.path for record in store.checkpoints(JOB)] == [*left, "a"]
+
+    @pytest.mark.parametrize("state", State)
+    def test_rewinding_moves_what_is_above_and_what_is_forgotten_as_the_table_says(
+        self, store: Store, lease: Lease, state: State
+    ) -> None:
+        for path in ("a", "a/b"):
+            store.put(lease, Record(path=path, state=state, attempt=1))
+        assert store.rewind(lease, "a/b") == 1
+        forgotten, above = store.get(JOB, "a/b") or Record(path="a/b"), store.get(JOB, "a")
+        assert above is not None
+        assert forgotten.state is MOVES[state][Move.FORGET]
+        assert above.state is MOVES[state].get(Move.REWIND, state)
 
     def test_rewinding_everything_keeps_runs_epoch_and_other_jobs(self, store: Store, lease: Lease) -> None:
         other = acquire(store, "other")
