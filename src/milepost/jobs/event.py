@@ -27,7 +27,7 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointStarted(Event):
-    """START is durable. ``expected`` is the number of rows still to be read in all (None: unknown)."""
+    """START is durable. ``position`` and ``counts`` are where it goes on from; ``failure`` ended the last attempt."""
 
     path: str
     attempt: int
@@ -39,7 +39,7 @@ class CheckpointStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RowsExpected(Event):
-    """How many rows the checkpoint will have read when it is complete (None: unknown), and how they are loaded."""
+    """How many rows the checkpoint will have read when it is complete (None: unknown)."""
 
     path: str
     rows: int | None

@@ -20,7 +20,11 @@ def lease_file(database: Path, job: str, epoch: int) -> Path:
 
 
 def take(file: Path) -> int:
-    """Lock the file, made if need be, and return its descriptor; closing that unlocks. Children do not inherit it."""
+    """Lock the file, made if need be, and return its descriptor; closing that unlocks.
+
+    A program that is started does not inherit it. A plain ``os.fork`` does: while such a child lives, the lock is held
+    and the run passes for alive until its lease lapses.
+    """
     try:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
