@@ -1,0 +1,75 @@
+"""What the README shows runs as it stands."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[2] / "README.md"
+BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_there_are_a_migration_and_a_job() -> None:
+    assert len(BLOCKS) == 2
+
+
+def test_the_migration_moves_its_rows_and_rejects_what_it_says(tmp_path: Path) -> None:
+    old = sqlite3.connect(tmp_path / "legacy.db")
+    old.executescript("""
+        CREATE TABLE customers (cust_no INTEGER PRIMARY KEY, name TEXT, email TEXT);
+        CREATE TABLE invoices (inv_no INTEGER PRIMARY KEY, cust_no INTEGER, total INTEGER);
+        CREATE TABLE currencies (iso TEXT PRIMARY KEY, title TEXT);
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
+            INSERT INTO customers SELECT i, ' Name ' || i, CASE i WHEN 7 THEN NULL ELSE 'N' || i || '@X' END FROM n;
+        INSERT INTO invoices SELECT 1000 + cust_no, cust_no, cust_no * 2 FROM customers;
+        INSERT INTO currencies VALUES ('EUR', 'Euro'), ('INR', 'Rupee');
+    """)
+    old.close()
+    new = sqlite3.connect(tmp_path / "new.db")
+    new.executescript("""
+        CREATE TABLE customer (legacy_no INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL);
+        CREATE TABLE invoice (number INTEGER PRIMARY KEY, customer_no INTEGER NOT NULL, total INTEGER NOT NULL);
+        CREATE TABLE currency (code TEXT PRIMARY KEY, name TEXT NOT NULL);
+    """)
+    (tmp_path / "crm.py").write_text(BLOCKS[0])
+    for command in ("plan", "run", "status"):
+        ended = python(tmp_path, "-m", "milepost", command, "crm.py", "--target", "sqlite:///new.db")
+        assert ended.returncode == 0, ended.stderr
+    assert new.execute("SELECT count(*), min(name), min(email) FROM customer").fetchone() == (199, "Name 1", "n100@x")
+    assert new.execute("SELECT count(*), sum(total) FROM invoice").fetchone() == (199, sum(range(201)) * 2 - 14)
+    assert new.execute("SELECT * FROM currency").fetchall() == [("EUR", "Euro"), ("INR", "Rupee")]
+    new.close()
+
+
+def test_the_job_runs_and_is_not_run_again(tmp_path: Path) -> None:
+    given = """
+def read(region, after):
+    return [{"id": number} for number in range((after or 0) + 1, 1201)]
+
+
+def send(batch):
+    print("sent", len(batch))
+
+
+if __name__"""
+    (tmp_path / "close.py").write_text(BLOCKS[1].replace("\nif __name__", given))
+    first, second = (python(tmp_path, "close.py") for _ in range(2))
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert first.stdout.split("\n")[:-1] == ["sent 500", "sent 500", "sent 200"] * 2
+    assert second.stdout == ""
+
+
+@pytest.mark.parametrize("name", re.findall(r"\]\((?!http)([^)#]+)\)", README.read_text(encoding="utf-8")))
+def test_what_it_links_to_is_there(name: str) -> None:
+    assert (README.parent / name).exists()
