@@ -135,7 +135,7 @@ def test_a_store_that_is_none_is_refused_and_left_alone(folder: Path) -> None:
     new.close()
     before = contents(folder)
     ended = milepost(folder, "run", "crm.py")
-    assert ended.returncode != 0
+    assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
     assert "new.db" in ended.stderr
     assert contents(folder) == before
