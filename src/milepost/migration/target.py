@@ -41,7 +41,11 @@ class Loading:
 
     @property
     def staged(self) -> bool:
-        """Whether rows go through a temporary table: to meet rows that are there, or to look for their parents."""
+        """Whether rows must meet rows that are there, or their parents: what a temporary table is for.
+
+        A target may do without one where it can: PostgreSQL looks up the parents of a fresh table's rows by the keys
+        that a batch names, and then loads directly, unless the object is its own parent.
+        """
         return not self.fresh or self.last_wins or bool(self.parents)
 
 
