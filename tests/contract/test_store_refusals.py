@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from milepost.errors import LeaseHeld, PlanError, Retryable, StoreError
+from milepost.errors import Fatal, LeaseHeld, PlanError, Retryable, StoreError
 from milepost.jobs.ledger import Counts, Entry
 from milepost.jobs.state import Failure, Record, State
 from milepost.wiring.open import open_store
@@ -183,6 +183,32 @@ def test_a_connection_that_the_server_ended_is_a_passing_fault_and_is_made_anew(
     with pytest.raises(LeaseHeld):  # the renewal took the lock again
         other.acquire("crm", holder="you", ttl=60.0)
     other.close()
+    store.close()
+
+
+def test_what_the_database_refuses_only_at_the_commit_is_said_in_words_and_keeps_nothing(database):
+    make(database)
+    reference = "REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED"
+    database.run("CREATE TABLE parent (id integer PRIMARY KEY)", f"CREATE TABLE child (parent integer {reference})")
+    store = open_store(database.url, create=True)
+    lease = store.acquire("crm", holder="me", ttl=60.0)
+
+    def write(parent):
+        with store.transaction(lease) as connection:
+            store.put(lease, Record(path="a", state=State.STARTED, position=parent))
+            connection.execute(f"INSERT INTO child VALUES ({parent})")
+
+    with pytest.raises(Fatal, match=r"refused the commit, and nothing .*(?i:foreign key)") as refused:
+        write(5)
+    assert not isinstance(refused.value, StoreError | Retryable)
+    assert "DEFERRED" in refused.value.hint
+    assert store.get("crm", "a") is None
+    with store.transaction(lease) as connection:
+        connection.execute("INSERT INTO parent VALUES (5)")
+    write(5)
+    assert store.get("crm", "a").position == 5
+    with store.transaction(lease) as connection:
+        assert connection.execute("SELECT parent FROM child").fetchall() == [(5,)]
     store.close()
 
 

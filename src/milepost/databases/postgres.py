@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from milepost.databases.refused import refused_commit
 from milepost.databases.url import hide_password
 from milepost.errors import MilepostError, PlanError, Retryable, StoreError
 
@@ -122,6 +123,21 @@ def explained(where: str) -> Iterator[None]:
         if told is None:
             raise
         raise told from error
+
+
+@contextmanager
+def committing(where: str) -> Iterator[None]:
+    """Around a commit: what the server has against it is raised as Fatal, other errors as ``explained`` does."""
+    import psycopg
+
+    try:
+        with explained(where):
+            yield
+    except psycopg.Error as error:
+        if error.sqlstate is None:  # not the server's word
+            raise
+        said = ". ".join(filter(None, (error.diag.message_primary, error.diag.message_detail)))
+        raise refused_commit(where, said) from error
 
 
 def _explanation(where: str, error: psycopg.Error) -> MilepostError | None:

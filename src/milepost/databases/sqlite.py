@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from milepost.clock import SystemClock
+from milepost.databases.refused import refused_commit
 from milepost.errors import MilepostError, PlanError, Retryable, StoreError
 
 BUSY_SECONDS = 60.0
@@ -84,6 +85,16 @@ def explained(where: str) -> Iterator[None]:
         if told is None:
             raise
         raise told from error
+
+
+@contextmanager
+def committing(where: str) -> Iterator[None]:
+    """Around a commit: a constraint that refuses it is raised as Fatal, other errors as ``explained`` does."""
+    try:
+        with explained(where):
+            yield
+    except sqlite3.IntegrityError as error:
+        raise refused_commit(where, str(error)) from error
 
 
 def _explanation(where: str, error: sqlite3.Error) -> MilepostError | None:

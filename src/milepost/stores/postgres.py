@@ -10,7 +10,7 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from milepost.clock import SystemClock
-from milepost.databases.postgres import connect, explained
+from milepost.databases.postgres import committing, connect, explained
 from milepost.databases.url import hide_password
 from milepost.errors import LeaseHeld
 from milepost.jobs.lease import Lease
@@ -100,7 +100,7 @@ class PostgresStore(SqlStore):
                 if not block.__exit__(type(error), error, error.__traceback__):
                     raise
             else:
-                with self._explained():
+                with committing(self.url):
                     block.__exit__(None, None, None)
 
     def _insert_rejects(self, values: Sequence[tuple[Any, ...]]) -> None:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from milepost.databases.sqlite import connect, connect_read_only, explained, is_busy
+from milepost.databases.sqlite import committing, connect, connect_read_only, explained, is_busy
 from milepost.errors import StoreError
 from milepost.jobs.lease import Lease
 from milepost.stores import file_lock, statements
@@ -88,7 +88,7 @@ class SqliteStore(SqlStore):
             try:
                 yield self._connection
                 self._refuse_ended()
-                with self._explained():
+                with committing(self.url):
                     self._connection.execute(commit)
             except BaseException:
                 self._undo(undo, commit)
