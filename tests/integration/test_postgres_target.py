@@ -227,6 +227,59 @@ def test_a_row_that_a_trigger_keeps_out_is_refused(
     assert found[5] == ("load", "five is n5")
 
 
+KEEP = """
+CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  NEW.note = lower(NEW.note); IF NEW.note LIKE 'no%' THEN RETURN NULL; END IF; RETURN NEW; END $$;
+"""
+
+
+@pytest.mark.parametrize("event", ["INSERT", "UPDATE", "INSERT OR UPDATE"])
+@pytest.mark.parametrize("kind", ["table", "partition"])
+@pytest.mark.parametrize("slices", [False, True])
+def test_a_row_whose_update_a_trigger_keeps_out_is_refused_and_none_that_it_only_changes(
+    plain: psycopg.Connection, connection: psycopg.Connection, event: str, kind: str, slices: bool
+) -> None:
+    plain.execute(
+        f"""CREATE TABLE u (id int PRIMARY KEY, amount int CHECK (amount < 100), note text) PARTITION BY RANGE (id);
+            CREATE TABLE part PARTITION OF u DEFAULT;
+            INSERT INTO u VALUES (1, 1, 'old'), (2, 1, 'old'), (3, 1, 'old'), (4, 1, 'old'), (5, 1, 'no more');
+            {KEEP} CREATE TRIGGER keep BEFORE {event} ON {"u" if kind == "table" else "part"}
+            FOR EACH ROW EXECUTE FUNCTION keep()"""
+    )
+    rows = [(1, 1, "old"), (2, 1, "OLD"), (3, 1, "No"), (4, 1, "NEW"), (5, 1, "no more"), (6, 1, "six")]
+    if slices:
+        rows.append((7, 100, "seven"))
+    loaded = load(connection, rows, name="u", columns=("id", "amount", "note"), fresh=False)
+    found = reasons(loaded)
+    assert sorted(found) == ([2, 6] if slices else [2])
+    assert found[2][0] == "load"
+    assert "a trigger or rule keeps it out" in found[2][1]
+    assert loaded.loaded == (3 if event == "UPDATE" else 2)  # where only UPDATE changes the note, OLD is not yet old
+    assert plain.execute("SELECT id, amount, note FROM u ORDER BY id").fetchall() == [
+        (1, 1, "old"),
+        (2, 1, "old"),
+        (3, 1, "old"),
+        (4, 1, "new"),
+        (5, 1, "no more"),
+        (6, 1, "six"),
+    ]
+
+
+def test_the_triggers_of_a_row_that_is_refused_leave_nothing_behind(
+    plain: psycopg.Connection, connection: psycopg.Connection
+) -> None:
+    plain.execute(
+        f"""CREATE TABLE fired (id int); INSERT INTO t VALUES (1, 1, 1, 'old'), (2, 1, 1, 'two');
+            {KEEP} CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION keep();
+            CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN INSERT INTO fired VALUES (NEW.id); RETURN NULL; END $$;
+            CREATE TRIGGER tell AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION tell()"""
+    )
+    loaded = load(connection, [(1, 1, 1, "OLD"), (2, 1, 1, "no"), (3, 1, 1, "x")], fresh=False)
+    assert (loaded.loaded, loaded.unchanged, sorted(reasons(loaded))) == (1, 1, [1])
+    assert plain.execute("SELECT count(*) FROM fired").fetchone() == (0,)
+
+
 @pytest.mark.parametrize("way", ["fresh", "upsert", "last wins"])
 def test_names_may_hold_whatever_a_name_can_hold(
     plain: psycopg.Connection, connection: psycopg.Connection, way: str

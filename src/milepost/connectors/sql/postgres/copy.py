@@ -14,6 +14,7 @@ from milepost.migration.source import Row
 from milepost.migration.target import Refused
 
 DUPLICATE = "another row already has this key"
+NOT_WRITTEN = "the database did not write the row, though it held none like it: a trigger or rule keeps it out"
 NOT_INSERTED = "the database did not insert the row, though no other has its key: a trigger or rule keeps it out"
 
 

@@ -15,7 +15,8 @@ TABLES = {"r", "p"}
 
 RELATION = """
 SELECT c.oid, n.nspname, c.relname, c.relkind, c.relkind = 'r' AND c.relhassubclass,
-       EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 7 = 7 AND t.tgenabled <> 'D')
+       EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgtype & 3 = 3 AND t.tgtype & 20 > 0 AND t.tgenabled <> 'D'
+               AND (t.tgrelid = c.oid OR t.tgrelid IN (SELECT relid FROM pg_partition_tree(c.oid))))
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = to_regclass(%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
@@ -53,8 +54,8 @@ class Attribute:
 class Relation:
     """A table or view.
 
-    ``inherited``: other tables hold rows of it, which its unique indexes do not see. ``guarded``: it has a trigger that
-    may keep a row out.
+    ``inherited``: other tables hold rows of it, which its unique indexes do not see. ``guarded``: it, or a
+    partition of it, has a trigger that may keep a row out (for each row, before insert or update).
     """
 
     oid: int

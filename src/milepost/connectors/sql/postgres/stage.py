@@ -12,7 +12,7 @@ from psycopg import sql
 
 from milepost.connectors.sql.fit import Fitted
 from milepost.connectors.sql.isolate import isolate
-from milepost.connectors.sql.postgres.copy import DUPLICATE, NOT_INSERTED, copy_rows, refusal
+from milepost.connectors.sql.postgres.copy import DUPLICATE, NOT_INSERTED, NOT_WRITTEN, copy_rows, refusal
 from milepost.connectors.sql.postgres.fault import fault, is_rows
 from milepost.connectors.sql.postgres.parents import missing
 from milepost.connectors.sql.postgres.relation import Relation
@@ -149,12 +149,20 @@ class Stage:
 
     def _move_together(self, indexes: Sequence[int], out: Sequence[int]) -> Moved:
         """Upsert all but ``out`` by one statement."""
-        written = self._execute(self.statements.upsert(), _range(indexes, out)).rowcount
-        kept_out: list[tuple[int]] = []
-        if self.relation.guarded and written < len(indexes) - len(out):
-            kept_out = self._execute(self.statements.kept_out(), _range(indexes, out)).fetchall()
-        refused = tuple(Refused(index=index, stage="load", reason=NOT_INSERTED) for (index,) in kept_out)
-        return Moved(written, len(indexes) - len(out) - written - len(refused), refused)
+        size, chosen = len(indexes) - len(out), _range(indexes, out)
+        if not self.relation.guarded:
+            written = self._execute(self.statements.upsert(), chosen).rowcount
+            return Moved(written, size - written)
+        [(written, unlike)] = self._execute(self.statements.upsert_and_tell(), chosen).fetchall()
+        kept_out = self._kept_out(unlike) if unlike and written < size else []
+        refused = tuple(Refused(index=index, stage="load", reason=NOT_WRITTEN) for index in kept_out)
+        return Moved(written, size - written - len(refused), refused)
+
+    def _kept_out(self, indexes: list[int]) -> list[int]:
+        """Those of the rows that cannot be written at all; found by writing them and taking that back."""
+        with self.connection.transaction(force_rollback=True):
+            found = self._execute(self.statements.kept_out(), {"some": indexes}).fetchall()
+        return [index for (index,) in found]
 
     def _move_apart(self, indexes: Sequence[int], groups: Mapping[int, int]) -> Moved:
         """Of rows with one key move only the one that counts: the first, or the last where the last wins."""

@@ -15,6 +15,7 @@ from milepost.migration.target import Loading, Parent
 
 ROW = sql.Identifier("milepost_row")
 RANGE = sql.SQL("s.milepost_row BETWEEN %(low)s AND %(high)s AND s.milepost_row <> ALL (%(out)s::integer[])")
+SOME = sql.SQL("s.milepost_row = ANY (%(some)s::integer[])")
 AS_TEXT = {Kind.FLOAT, Kind.INTERVAL, Kind.JSON, Kind.ARRAY, Kind.OTHER}
 """Kinds that have no equality, or one for which different values are equal: -0 and 0, 1 month and 30 days."""
 
@@ -27,7 +28,7 @@ class Statements:
     ) -> None:
         self.stage = stage
         self.target = relation.identifier
-        self.columns = columns
+        self.others = [each for each in columns if each.name not in loading.key]
         self.key = loading.key
         self.names = listed(loading.columns)
 
@@ -52,26 +53,26 @@ class Statements:
             " count(*) OVER same AS size FROM {} WINDOW same AS (PARTITION BY {})) AS g WHERE size > 1"
         ).format(self.stage, listed(self.key))
 
-    def insert(self) -> sql.Composed:
-        """Insert the rows of a range."""
+    def insert(self, which: sql.SQL = RANGE) -> sql.Composed:
+        """Insert the rows of a range, or others."""
         return sql.SQL(
             "INSERT INTO {} AS milepost_target ({}) OVERRIDING SYSTEM VALUE"
             " SELECT {} FROM {} AS s WHERE {} ORDER BY s.milepost_row"
-        ).format(self.target, self.names, self.names, self.stage, RANGE)
+        ).format(self.target, self.names, self.names, self.stage, which)
 
-    def insert_new(self) -> sql.Composed:
-        """Insert the rows of a range whose key is not there."""
-        return sql.SQL("{} ON CONFLICT ({}) DO NOTHING").format(self.insert(), listed(self.key))
+    def insert_new(self, which: sql.SQL = RANGE) -> sql.Composed:
+        """Insert those of the rows whose key is not there."""
+        return sql.SQL("{} ON CONFLICT ({}) DO NOTHING").format(self.insert(which), listed(self.key))
 
     def insert_and_tell(self) -> sql.Composed:
         """Insert likewise; gives the rows that were not inserted, and whether their key was there before."""
-        keys = _equal("t", self.key, "s", self.key)
+        keys = self._same_key()
         return sql.SQL(
             "WITH inserted AS ({} RETURNING {}) SELECT s.milepost_row, EXISTS (SELECT FROM {} AS t WHERE {})"
             " FROM {} AS s WHERE {} AND NOT EXISTS (SELECT FROM inserted AS t WHERE {})"
         ).format(
             self.insert_new(),
-            sql.SQL(", ").join(sql.Identifier("milepost_target", name) for name in self.key),
+            self._written_key(),
             self.target,
             keys,
             self.stage,
@@ -81,22 +82,43 @@ class Statements:
 
     def upsert(self) -> sql.Composed:
         """Insert the rows of a range, or update those that are there and really differ."""
-        others = [each for each in self.columns if each.name not in self.key]
-        if not others:
+        if not self.others:
             return self.insert_new()
-        return sql.SQL("{} ON CONFLICT ({}) DO UPDATE SET {} WHERE ({}) IS DISTINCT FROM ({})").format(
-            self.insert(),
-            listed(self.key),
-            sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(each.name)) for each in others),
-            sql.SQL(", ").join(_comparable("milepost_target", each) for each in others),
-            sql.SQL(", ").join(_comparable("excluded", each) for each in others),
+        return sql.SQL("{} WHERE {}").format(self._write(RANGE), self._differ("milepost_target", "excluded"))
+
+    def upsert_and_tell(self) -> sql.Composed:
+        """Upsert likewise; gives the number of rows written, and the others whose like the table did not hold before.
+
+        Such a row was kept out, or a trigger gave it values that the table did hold.
+        """
+        unlike = sql.SQL(" AND NOT {}").format(self._differ("t", "s")) if self.others else sql.SQL("")
+        return sql.SQL(
+            "WITH written AS ({} RETURNING {}) SELECT (SELECT count(*) FROM written),"
+            " ARRAY(SELECT s.milepost_row FROM {} AS s WHERE {} AND NOT EXISTS (SELECT FROM written AS t WHERE {})"
+            " AND NOT EXISTS (SELECT FROM {} AS t WHERE {}{}))"
+        ).format(
+            self.upsert(),
+            self._written_key(),
+            self.stage,
+            RANGE,
+            self._same_key(),
+            self.target,
+            self._same_key(),
+            unlike,
         )
 
     def kept_out(self) -> sql.Composed:
-        """The rows of a range whose key the table does not hold."""
+        """Write some rows whether they differ or not; gives those that were not written even so."""
         return sql.SQL(
-            "SELECT s.milepost_row FROM {} AS s WHERE {} AND NOT EXISTS (SELECT FROM {} AS t WHERE {})"
-        ).format(self.stage, RANGE, self.target, _equal("t", self.key, "s", self.key))
+            "WITH written AS ({} RETURNING {}) SELECT s.milepost_row FROM {} AS s"
+            " WHERE {} AND NOT EXISTS (SELECT FROM written AS t WHERE {}) ORDER BY s.milepost_row"
+        ).format(
+            self._write(SOME) if self.others else self.insert_new(SOME),
+            self._written_key(),
+            self.stage,
+            SOME,
+            self._same_key(),
+        )
 
     def orphans(self, parent: Parent, table: sql.Identifier, *, within: bool) -> sql.Composed:
         """The staged rows whose parent is not there; ``within``: it may also be staged."""
@@ -111,6 +133,25 @@ class Statements:
             for place in places
         )
         return sql.SQL("SELECT s.milepost_row FROM {} AS s WHERE {} AND {}").format(self.stage, present, missing)
+
+    def _write(self, which: sql.SQL) -> sql.Composed:
+        """Insert rows, or update those that are there."""
+        return sql.SQL("{} ON CONFLICT ({}) DO UPDATE SET {}").format(
+            self.insert(which),
+            listed(self.key),
+            sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(each.name)) for each in self.others),
+        )
+
+    def _differ(self, one: str, other: str) -> sql.Composed:
+        return sql.SQL("(({}) IS DISTINCT FROM ({}))").format(
+            *(sql.SQL(", ").join(_comparable(table, each) for each in self.others) for table in (one, other))
+        )
+
+    def _same_key(self) -> sql.Composed:
+        return _equal("t", self.key, "s", self.key)
+
+    def _written_key(self) -> sql.Composed:
+        return sql.SQL(", ").join(sql.Identifier("milepost_target", name) for name in self.key)
 
 
 def listed(names: Iterable[str]) -> sql.Composed:
