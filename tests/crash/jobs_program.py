@@ -11,7 +11,6 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from milepost.clock import SystemClock
 from milepost.jobs.job import Job
 from milepost.jobs.runner import run
 from milepost.jobs.store import Store
@@ -151,6 +150,6 @@ if __name__ == "__main__":
         store._connection.execute("PRAGMA synchronous=OFF")  # a kill is no power cut, and fsyncs take most of the time
     prepare(store)
     print("ready", flush=True)  # the test waits for it
-    run(job.name, job.body, store=Marked(store), clock=SystemClock())
+    run(job.name, job.body, store=Marked(store))
     store.close()
     print(passed)

@@ -27,7 +27,7 @@ class Job:
         self.stop = Stop()
 
     def run(self, main, **options):
-        return run("job", main, store=self.store, clock=self.clock, emit=self.events.append, stop=self.stop, **options)
+        return run("job", main, store=self.store, emit=self.events.append, stop=self.stop, **options)
 
     def step(self, body, **options):
         """Run a job of one step, ``a``."""

@@ -48,7 +48,7 @@ def store() -> SilentStore:
 
 
 def start(store, body, **options):
-    return run("job", lambda cp: cp.call("a", body, **options), store=store, clock=ManualClock())
+    return run("job", lambda cp: cp.call("a", body, **options), store=store)
 
 
 def save(cp) -> None:

@@ -18,7 +18,7 @@ def store() -> MemoryStore:
 
 
 def run_job(job: Job, store: MemoryStore) -> object:
-    return run(job.name, job.body, store=store, clock=ManualClock())
+    return run(job.name, job.body, store=store)
 
 
 def paths(store: MemoryStore) -> list[str]:
@@ -221,7 +221,7 @@ def test_a_job_may_run_inside_a_step_of_another(store) -> None:
 
     @outer.step
     def around(cp):
-        return [run("inner", inner.body, store=MemoryStore(ManualClock()), clock=ManualClock()), load()]
+        return [run("inner", inner.body, store=MemoryStore(ManualClock())), load()]
 
     outer.main(lambda: around())  # noqa: PLW0108
     assert run_job(outer, store) == ["load", "around/load"]

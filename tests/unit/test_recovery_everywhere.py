@@ -137,7 +137,7 @@ def call(tree: Tree, cp: Checkpoint, world: World) -> object:
 
 
 def run_once(tree: Tree, store, world: World) -> object:
-    return run("job", body_of(tree, world), store=store, clock=ManualClock())
+    return run("job", body_of(tree, world), store=store)
 
 
 def undisturbed(tree: Tree) -> tuple[object, World, int]:

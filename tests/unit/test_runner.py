@@ -21,7 +21,7 @@ class Job:
         self.events = []
 
     def run(self, main, **options):
-        return run("job", main, store=self.store, clock=self.clock, emit=self.events.append, **options)
+        return run("job", main, store=self.store, emit=self.events.append, **options)
 
     def outcomes(self) -> list[tuple[str | None, str | None]]:
         return [(each.outcome, each.error) for each in self.store.runs("job")]
@@ -194,7 +194,7 @@ def test_an_emit_that_fails_fails_the_run_and_loses_nothing(job) -> None:
             raise BrokenPipeError
 
     with pytest.raises(BrokenPipeError):
-        run("job", lambda cp: 1, store=job.store, clock=job.clock, emit=emit)
+        run("job", lambda cp: 1, store=job.store, emit=emit)
     assert job.run(lambda cp: [cp.recovering, cp.failure.message]) == [True, "BrokenPipeError"]
 
 

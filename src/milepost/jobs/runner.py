@@ -25,7 +25,7 @@ def run(
     main: Callable[[Checkpoint], JSON],
     *,
     store: Store,
-    clock: Clock,  # noqa: ARG001  # for waiting before a retry, which comes with an issue of its own
+    clock: Clock | None = None,  # noqa: ARG001  # nothing waits here; taken until no caller gives it any more
     emit: Emit = ignore,
     stop: Stop | None = None,
     holder: str | None = None,
