@@ -20,7 +20,8 @@ class Session:
     """One run, seen from its checkpoints.
 
     1. Events about something durable are emitted after the commit that made it so, or never.
-    2. A transaction that does not commit leaves the checkpoints in memory as they were before it.
+    2. After a transaction that raised, the checkpoints in memory are as the store has them: mostly as before it, but
+       its commit may have been made and only the answer lost.
     """
 
     def __init__(self, store: Store, lease: Lease, *, emit: Emit, stop: Stop, heartbeat: Heartbeat) -> None:

@@ -9,11 +9,13 @@ from milepost.jobs.ledger import Counts
 from milepost.jobs.runner import run
 from milepost.jobs.state import State
 from milepost.stores.memory import MemoryStore
+from milepost.stores.postgres import PostgresStore
+from milepost.stores.sqlite import SqliteStore
 from milepost.testing.clock import ManualClock
 
 
-class SilentStore(MemoryStore):
-    """Its next write or transaction after ``silent`` is set is committed, and raises all the same."""
+class Silent:
+    """A store whose next write or transaction after ``silent`` is set is committed, and raises all the same."""
 
     silent = False
     forgetful = False  # the committed work shows only later: what is read anew is still the old
@@ -39,12 +41,37 @@ class SilentStore(MemoryStore):
     def _answer(self):
         if self.silent and not self._depth:
             self.silent = False
+            self._cut()
             raise Retryable("the server closed the connection")
 
+    def _cut(self):
+        """The connection is gone, where there is one."""
 
-@pytest.fixture
-def store() -> SilentStore:
-    return SilentStore(ManualClock())
+
+class SilentMemory(Silent, MemoryStore):
+    pass
+
+
+class SilentSqlite(Silent, SqliteStore):
+    pass
+
+
+class SilentPostgres(Silent, PostgresStore):
+    def _cut(self):
+        self._connection.close()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def store(request, tmp_path):
+    match request.param:
+        case "memory":
+            store = SilentMemory(ManualClock())
+        case "sqlite":
+            store = SilentSqlite.create(tmp_path / "store.db")
+        case _:
+            store = SilentPostgres.create(request.getfixturevalue("postgres_url"))
+    yield store
+    store.close()
 
 
 def start(store, body, **options):
