@@ -183,6 +183,22 @@ def test_rejects_are_grouped_by_object_stage_and_reason(folder: Path) -> None:
     assert "crm: 18 rejected" in people
 
 
+def test_the_reason_of_a_reject_shows_no_password_and_its_content_is_exact(folder: Path) -> None:
+    url = "postgresql://anna:tr0ub4dor@h/d"
+    with closing(sqlite3.connect(folder / "old.db")) as old, old:
+        old.execute("ALTER TABLE customers ADD COLUMN link TEXT")
+        old.execute("UPDATE customers SET link = ? WHERE no = 7", (url,))
+    text = (folder / "crm.py").read_text().replace('Reject("email has no @")', "Reject(f\"no {row['link']}\")")
+    (folder / "crm.py").write_text(text.replace("return row\n", 'return {"no": row["no"], "email": row["email"]}\n'))
+    milepost(folder, "run", "crm.py")
+
+    told = [milepost(folder, "rejects", "crm.py", *more).out for more in ([], ["--json"])]
+    rows = milepost(folder, "rejects", "export", "crm.py", "--format", "jsonl", "--object", "customer").documents
+
+    assert all("no postgresql://anna:***@h/d" in each and "tr0ub4dor" not in each for each in told)
+    assert (rows[0]["reason"], rows[0]["content"]["link"]) == ("no postgresql://anna:***@h/d", url)
+
+
 def test_rejects_of_one_object_and_a_limit(folder: Path) -> None:
     milepost(folder, "run", "crm.py")
 

@@ -79,3 +79,21 @@ def test_the_document_tells_of_the_lease_and_of_errors() -> None:
     assert (document["state"], document["epoch"]) == ("pending", 4)
     assert (document["lease"]["holder"], document["lease"]["lapsed"]) == ("host, process 7", True)
     assert document["checkpoints"][0]["error"] == "disk full"
+
+
+def test_a_rewound_job_did_not_fail() -> None:
+    rewound = Failure(kind="rewound", message="something below it was forgotten")
+    root = Record(path="", state=State.FAILED, failure=rewound)
+    found = Status(job="crm", store="s", now=START, runs=(run(2, outcome="rewound"),), checkpoints=(root,))
+
+    assert headline(found) == "rewound, to be done again"
+    assert state_of(root, found) == "rewound"
+
+
+def test_the_document_shows_no_password_of_a_url() -> None:
+    text = "cannot reach postgresql://anna:tr0ub4dor@h/d"
+    failed = Record(path="a", state=State.FAILED, failure=Failure(kind="error", message=text))
+    found = Status(job="crm", store="s", now=START, runs=(run(1, outcome="failed", error=text),), checkpoints=(failed,))
+
+    assert "tr0ub4dor" not in str(as_document(found))
+    assert "tr0ub4dor" not in ending(found.runs[0], found)

@@ -59,7 +59,10 @@ def fit(lines: Sequence[Line], height: int) -> tuple[list[Line], int, int]:
 
 def summary(view: View, at: float, *, plain: bool = False) -> RenderableType:
     """What became of every checkpoint: one line each, and their total where there is more than one with rows."""
-    made = table("left:", "left:checkpoint", "read", "loaded", "unchanged", "filtered", "rejected", "time", "left:")
+    made = table(
+        "left:", "path:checkpoint", "read", "loaded", "unchanged", "filtered", "rejected", "time", "left:",
+        drop=["unchanged", "filtered"],
+    )  # fmt: skip
     lines = list(descent(view))
     for depth, branch in lines:
         counts = branch.counts + branch.folded_counts

@@ -45,7 +45,10 @@ def _draw(made: Plan) -> None:
     screen.print(Text(made.job, style="bold"))
     for name, url in (("source", made.source), ("target", made.target), ("store", made.store)):
         screen.print(f"  {name}  {url or ''}".rstrip(), soft_wrap=True)
-    drawn = table("", "left:object", "left:from", "left:to", "left:parents", "rows", "left:loading", "left:done")
+    drawn = table(
+        "", "path:object", "wrap:from", "wrap:to", "wrap:parents", "rows", "left:loading", "left:done",
+        drop=["loading", "parents"],
+    )  # fmt: skip
     for place, each in enumerate(made.objects, start=1):
         parents = ", ".join(each.parents)
         drawn.add_row(

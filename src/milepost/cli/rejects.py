@@ -17,7 +17,7 @@ import click
 from milepost.cli.human import key, number, rows
 from milepost.cli.lines import write_line
 from milepost.cli.looking import look
-from milepost.errors import PlanError
+from milepost.errors import PlanError, mask
 from milepost.jobs.job import Job
 from milepost.jobs.ledger import RejectedRow
 from milepost.jobs.store import Store
@@ -56,7 +56,7 @@ def gathered(rejects: Iterable[RejectedRow]) -> list[Group]:
     """The rejects counted by object, stage and reason, the largest group first."""
     groups: dict[tuple[str, str, str], Group] = {}
     for row in rejects:
-        place = (row.path, row.stage, row.reason)
+        place = (row.path, row.stage, mask(row.reason))
         if place not in groups and len(groups) >= MOST_GROUPS:
             place = (row.path, row.stage, "other reasons")
         group = groups.get(place) or Group(object=place[0], stage=place[1], reason=place[2], count=0, key=row.key)
@@ -97,15 +97,17 @@ def found(store: Store | None, job: Job | Migration, only: str | None) -> Iterat
 
 
 def _write(rejects: Iterable[RejectedRow], form: str, stream: TextIO) -> int:
+    """Object, stage and reason with no password of a URL; key and content exactly as they were rejected."""
     count = 0
     writer = csv.writer(stream, lineterminator="\n")
     if form == "csv":
         writer.writerow(COLUMNS)
     for count, row in enumerate(rejects, start=1):  # noqa: B007 - how many there were is wanted after the loop
+        reason = mask(row.reason)
         if form == "csv":
-            writer.writerow((row.path, row.stage, row.reason, _json(row.key), _json(row.content)))
+            writer.writerow((row.path, row.stage, reason, _json(row.key), _json(row.content)))
         else:
-            values = (row.path, row.stage, row.reason, row.key, row.content)
+            values = (row.path, row.stage, reason, row.key, row.content)
             stream.write(_json(dict(zip(COLUMNS, values, strict=True))) + "\n")
     stream.flush()
     return count
@@ -123,7 +125,8 @@ def _draw(job: str, total: int, groups: list[Group], more: int) -> None:
         screen.print(f"{job}: no rejects")
         return
     screen.print(f"{job}: {number(total)} rejected")
-    drawn = table("left:object", "left:stage", "rows", "left:reason", "left:for example, key")
+    example = "for example, key"
+    drawn = table("path:object", "left:stage", "rows", "wrap:reason", f"left:{example}", drop=[example])
     for group in groups:
         drawn.add_row(group.object, group.stage, number(group.count), group.reason, key(group.key, width=40))
     screen.print()

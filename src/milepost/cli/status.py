@@ -11,6 +11,7 @@ from milepost.cli.again import other_command
 from milepost.cli.human import duration, key, moment, number
 from milepost.cli.lines import write_line
 from milepost.cli.looking import look, shown_url
+from milepost.errors import mask
 from milepost.jobs.job import Job
 from milepost.jobs.lease import Run
 from milepost.jobs.ledger import NO_ROWS, Counts
@@ -98,9 +99,14 @@ def as_document(status: Status) -> dict[str, Any]:
             "lapsed": status.lapsed,
             "dead": status.dead,
         },
-        "runs": [{name: value for name, value in asdict(run).items() if name != "job"} for run in status.runs],
+        "runs": [_run(run) for run in status.runs],
         "checkpoints": [_checkpoint(record) for record in status.checkpoints],
     }
+
+
+def _run(run: Run) -> dict[str, Any]:
+    fields = {name: value for name, value in asdict(run).items() if name != "job"}
+    return {**fields, "error": None if run.error is None else mask(run.error)}
 
 
 def _checkpoint(record: Record) -> dict[str, Any]:
@@ -113,7 +119,7 @@ def _checkpoint(record: Record) -> dict[str, Any]:
         "batches": record.batches,
         "started_at": record.started_at,
         "finished_at": record.finished_at,
-        "error": None if record.failure is None else record.failure.message,
+        "error": None if record.failure is None else mask(record.failure.message),
     }
 
 
@@ -121,6 +127,8 @@ def headline(status: Status) -> str:
     """The state in words, with who runs it, or ran it last."""
     run = status.open_run
     if run is None:
+        if any(not record.path and _is_rewound(record) for record in status.checkpoints):
+            return "rewound, to be done again"
         ended = status.runs[-1] if status.runs else None
         by = "" if ended is None or status.state is State.COMPLETE else f"; run {ended.epoch}, {ended.outcome}"
         return f"{status.state}{by}"
@@ -136,7 +144,12 @@ def state_of(record: Record, status: Status) -> str:
     """A checkpoint's state for people: what no run works on any more does not look as if it were running."""
     if record.state in {State.STARTED, State.ROLLING_BACK} and not status.running:
         return f"{record.state}, not running"
-    return str(record.state)
+    return "rewound" if _is_rewound(record) else str(record.state)
+
+
+def _is_rewound(record: Record) -> bool:
+    """Whether it was complete until something below it was forgotten: nothing failed."""
+    return record.state is State.FAILED and record.failure is not None and record.failure.kind == "rewound"
 
 
 def _unrecorded(status: Status) -> str:
@@ -163,7 +176,9 @@ def _draw(status: Status, reference: str) -> None:
     for record in status.checkpoints:
         if record.failure is not None and record.state is not State.COMPLETE:
             where = record.path or status.job
-            screen.print(Text(f"{where}: {record.failure.kind}: {record.failure.message}", style="red"))
+            rewound = _is_rewound(record)
+            said = record.failure.message if rewound else f"{record.failure.kind}: {record.failure.message}"
+            screen.print(Text(mask(f"{where}: {said}"), style="" if rewound else "red"))
     if status.runs:
         screen.print()
         show(screen, _runs(status))
@@ -185,8 +200,9 @@ def _checkpoints(records: Sequence[Record], status: Status) -> Any:
     from milepost.cli.tables import table
 
     made = table(
-        "left:checkpoint", "left:state", "attempt", "left:position",
+        "path:checkpoint", "left:state", "attempt", "left:position",
         "read", "loaded", "unchanged", "filtered", "rejected", "batches",
+        drop=["batches", "attempt", "position", "unchanged", "filtered"],
     )  # fmt: skip
     for record in records:
         counts = _counts(record.counts) if record.batches else [""] * 5
@@ -208,7 +224,9 @@ def _counts(counts: Counts) -> list[str]:
 def _runs(status: Status) -> Any:
     from milepost.cli.tables import table
 
-    made = table("run", "left:started", "left:last sign of life", "left:by", "left:ended")
+    made = table(
+        "run", "left:started", "left:last sign of life", "left:by", "wrap:ended", drop=["last sign of life", "by"]
+    )
     for run in status.runs[-LATEST_RUNS:]:
         made.add_row(str(run.epoch), moment(run.started_at), moment(run.seen_at), run.holder, ending(run, status))
     return made
@@ -220,5 +238,5 @@ def ending(run: Run, status: Status) -> str:
         if run is not status.open_run:
             return "was killed"
         return "running" if status.running else _unrecorded(status)
-    error = "" if run.error is None or run.outcome == "interrupted" else f": {run.error.partition(chr(10))[0]}"
+    error = "" if run.error is None or run.outcome == "interrupted" else f": {mask(run.error).partition(chr(10))[0]}"
     return f"{run.outcome}{error}"
