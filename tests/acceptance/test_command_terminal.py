@@ -81,9 +81,11 @@ def test_rewind_asks_on_a_terminal_and_no_keeps_everything(folder: Path, termina
     terminal = terminals(folder, "rewind", "crm.py", ".")
     terminal.read_until("[y/N]")
     terminal.type("n\n")
-    terminal.read_to_end()
+    final = terminal.read_to_end().text
 
     assert terminal.process.returncode == 1
+    assert "Nothing was changed." in final
+    assert "resume" not in final
     told = terminals(folder, "status", "crm.py").read_to_end().text
     assert told.startswith("crm: complete")
 

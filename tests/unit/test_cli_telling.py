@@ -74,6 +74,19 @@ def test_a_recovering_run_says_what_ended_the_last_one_and_how_long_ago(failure:
     assert announcement(view_after((0, RUN)), start("", failure)) == text
 
 
+def test_a_run_after_a_rewind_does_not_claim_that_the_last_one_broke_off() -> None:
+    event = start("", Failure(kind="rewound", message="something below it was forgotten"))
+
+    assert announcement(view_after((0, RUN)), event) == "crm: going on after a rewind 3m 12s ago."
+
+
+def test_what_is_told_before_the_run_started_is_announced_and_the_run_starts_as_ever() -> None:
+    told = Told(message="customer is declared otherwise now; it is complete and stays as it is")
+
+    assert announcement(View(), told) == told.message
+    assert view_after((0, told), (1, RUN)) == view_after((1, RUN))
+
+
 def test_a_resumed_object_says_where_it_goes_on() -> None:
     event = start("invoice", Failure(kind="killed", message=""), position=[4_000], read=120_000)
 

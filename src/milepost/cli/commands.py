@@ -221,7 +221,7 @@ def rewind(asked: Asked, path: str, *, yes: bool) -> int:
     """Forget a checkpoint and all below it, so that the next run does it again.
 
     PATH is as `milepost status` shows it; "." is the whole job. Rows that were loaded stay in the target, and the next
-    run meets them by upsert.
+    run meets them by upsert. On a terminal it asks first; declined, it changes nothing and exits with status 1.
     """
     from milepost.cli.rewind import rewind_and_tell
 

@@ -31,7 +31,8 @@ def rewind_and_tell(
     if not below:
         raise _unknown(job, path, known)
     if not yes and sys.stdin.isatty() and not _agreed(job, path, below):
-        return 1
+        click.echo("Nothing was changed.", err=True)
+        return 1  # so that what a script would do next is not done
     forgotten = rewind(job, urls, path)
     children = [each.name for each in descendants(job, path) if each.name in known]
     if out is not None:
@@ -84,4 +85,8 @@ def _unknown(job: Job | Migration, path: str, known: Sequence[str]) -> PlanError
 
 def _agreed(job: Job | Migration, path: str, below: Sequence[str]) -> bool:
     what = f"{path} and all below it" if path else f"the whole job {job.name}"
-    return click.confirm(f"Forget {what} ({len(below)} checkpoints), to do it again?", err=True)
+    try:
+        return click.confirm(f"Forget {what} ({len(below)} checkpoints), to do it again?", err=True)
+    except click.Abort:
+        click.echo(err=True)
+        return False

@@ -24,6 +24,8 @@ def announcement(view: View, event: Event) -> str | None:  # noqa: PLR0911 - one
     match event:
         case RunStarted(job=job, epoch=epoch, store=store):
             return f"{job}: run {epoch}, store {store}"
+        case CheckpointStarted(path="", recovering=True, failure=Failure(kind="rewound")):
+            return f"{view.job}: going on after a rewind{_ago(view.paused_for)}."
         case CheckpointStarted(path="", recovering=True, failure=failure):
             return f"{view.job}: recovering. The last run {ended_by(failure)}{_ago(view.paused_for)}."
         case Told(path=path, message=message):
