@@ -149,3 +149,10 @@ def test_a_source_row_of_which_every_part_is_refused_is_one_reject() -> None:
 def test_a_row_that_was_not_split_is_never_torn() -> None:
     batch = restructure(EACH, lambda row: {"id": row["id"]}, NAMES, [(1, "")], ())
     assert torn(batch, [Unmoved(index=0, stage="load", reason="no")]) == []
+
+
+def test_a_subclass_of_list_is_a_list() -> None:
+    class Parts(list[dict[str, Any]]):
+        pass
+
+    assert restructure(EACH, lambda row: Parts([{"id": 1}, {"id": 2}]), NAMES, [(1, "")], ()).splits

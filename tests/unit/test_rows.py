@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
@@ -55,6 +56,8 @@ def test_the_reader_is_given_a_value_for_a_single_key_and_a_tuple_for_a_composit
         ([{"n": 1}], "without id, which is its key"),
         ([{"id": None}], "holds None"),
         ([{"id": 1}, {"id": 1}], r"gave the key \(1,\) twice"),
+        ([{"id": 5}, {"id": 2}], "comes before it"),
+        ([{"id": date(2026, 5, 1)}, {"id": date(2026, 4, 30)}], "comes before it"),
         ([{"id": 1}, {"id": 2, "n": 1}], "where the rows before it have id"),
         ([{"id": 1}, 7], "gave 7"),
     ],
@@ -98,3 +101,9 @@ def test_quick_rows_come_by_the_thousand() -> None:
 def test_large_rows_come_few_at_a_time() -> None:
     rows = [{"id": n, "v": "x" * 2**20} for n in range(20)]
     assert [len(some) for some in read(a_source(rows), chunk=1000)] == [16, 1, 1, 1, 1]
+
+
+def test_text_may_come_in_the_order_of_its_source() -> None:
+    assert read(a_source([{"id": "b"}, {"id": "A"}]), chunk=2)
+    later = a_source([{"a": 1, "b": "z"}, {"a": 1, "b": "y"}, {"a": 2, "b": "x"}], key=("a", "b"))
+    assert sum(map(len, read(later))) == 3

@@ -101,7 +101,7 @@ def _place(each: Object, done: Restructured, result: Any, pick: Callable[[Any], 
             done.columns = tuple(one)
             pick = picker(done.columns)
         done.rows.append(_picked(each, one, pick, done.columns))
-    done.splits = done.splits or result.__class__ is list
+    done.splits = done.splits or isinstance(result, list)
     return pick
 
 

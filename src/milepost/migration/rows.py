@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from milepost.clock import Clock, SystemClock
 from milepost.errors import Fatal
@@ -13,6 +16,7 @@ from milepost.migration.source import Key, Row
 from milepost.migration.table import Rows, key_of
 
 CHUNK_SECONDS = 0.5
+ORDERED = (int, Decimal, date, UUID)  # types that have one order only
 
 
 class RowsSource:
@@ -68,6 +72,10 @@ class RowsSource:
                 raise self._wrong(last, f"gave a row whose key {self.key} holds None: {_shown(row)}")
             if key == last:
                 raise self._wrong(last, f"gave the key {key} twice")
+            if last is not None and _descends(key, last):
+                raise self._wrong(
+                    last, f"gave the key {key}, which comes before it: rows behind it would be passed over"
+                )
             yield tuple(row[name] for name in self.columns)
             last = key
 
@@ -82,6 +90,14 @@ class RowsSource:
     def _wrong(self, last: Key | None, what: str) -> Fatal:
         where = "at the beginning" if last is None else f"after the key {last}"
         return Fatal(f"{self.rows.name}, {where}, {what}", hint="Mend the function and run the same command again.")
+
+
+def _descends(key: Key, last: Key) -> bool:
+    """Whether the key surely comes before the last one. Of text nothing is sure: its order is the source's own."""
+    for value, before in zip(key, last, strict=True):
+        if value != before:
+            return type(value) is type(before) and type(value) in ORDERED and bool(value < before)
+    return False
 
 
 def _shown(row: Any) -> str:
