@@ -75,6 +75,7 @@ class Stage:
         self.table = sql.Identifier("pg_temp", self.name)
         self.statements = Statements(self.table, relation, columns, loading)
         self.inserts_only = loading.fresh and not loading.last_wins
+        self.is_own_parent = False
         self._holders: dict[int, int] = {}
 
     def fill(self, rows: Sequence[Row]) -> list[Refused]:
@@ -90,6 +91,7 @@ class Stage:
 
         A row of this object may be the parent of another one in the same batch; when it is refused, so is its child.
         """
+        self.is_own_parent = any(table.oid == self.relation.oid for table in parents.values())
         refused: dict[int, str] = {}
         again = True
         while again:
@@ -102,7 +104,7 @@ class Stage:
             if found:
                 self._execute(self.statements.forget(), [list(found)])
             refused |= {index: "; ".join(reasons) for index, reasons in found.items()}
-            again = bool(found) and any(table.oid == self.relation.oid for table in parents.values())
+            again = bool(found) and self.is_own_parent
         return [Refused(index=index, stage="parent", reason=reason) for index, reason in refused.items()]
 
     def move(self, indexes: Sequence[int]) -> Moved:
@@ -120,8 +122,27 @@ class Stage:
         return self._move_by_slices(indexes)
 
     def _move_by_slices(self, indexes: Sequence[int]) -> Moved:
+        """A row may come before its parent, and so in an earlier slice; such rows are moved after the others."""
         self._index()
         groups = dict(self.connection.execute(self.statements.groups()).fetchall())
+        done: list[Moved] = []
+        while indexes:
+            moved, early = self._move_each(indexes, groups)
+            if not self.is_own_parent or len(early) == len(indexes):
+                early = set()
+            elif self.loading.last_wins:  # a row with the same key may be in by now, and counts
+                early = early.difference(groups)
+            refused = tuple(one for one in moved.refused if one.index not in early)
+            done.append(Moved(moved.loaded, moved.unchanged, refused))
+            if early:
+                self._execute(self.statements.forget(), [[index for index in indexes if index not in early]])
+            indexes = sorted(early)
+        refused = tuple(one for each in done for one in each.refused)
+        return Moved(sum(each.loaded for each in done), sum(each.unchanged for each in done), refused)
+
+    def _move_each(self, indexes: Sequence[int], groups: Mapping[int, int]) -> tuple[Moved, set[int]]:
+        """Find the rows that are refused, and among them those whose parent is not in the table."""
+        early: set[int] = set()
 
         def attempt(start: int, stop: int) -> Moved:
             try:
@@ -130,13 +151,15 @@ class Stage:
             except psycopg.Error as error:
                 if not is_rows(error):
                     raise fault(error, f"loading {self.relation.name}") from error
+                if isinstance(error, psycopg.errors.ForeignKeyViolation) and stop - start == 1:
+                    early.add(indexes[start])
                 raise refusal(error, None, self._is_key) from error
 
         done, late = isolate(len(indexes), attempt)
         refused = [one for each in done for one in each.refused]
         refused += [Refused(index=indexes[one.index], stage=one.stage, reason=one.reason) for one in late]
         loaded, unchanged = sum(each.loaded for each in done), sum(each.unchanged for each in done)
-        return Moved(loaded, unchanged, tuple(refused))
+        return Moved(loaded, unchanged, tuple(refused)), early
 
     def _move_at_once(self, indexes: Sequence[int]) -> Moved:
         """One statement for all; the quickest, which fails where another row has a row's key."""
