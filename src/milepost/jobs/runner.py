@@ -7,7 +7,6 @@ import socket
 from collections.abc import Callable
 from datetime import datetime
 
-from milepost.clock import Clock
 from milepost.errors import LeaseLost
 from milepost.jobs.checkpoint import Checkpoint, run_at
 from milepost.jobs.event import Emit, RunEnded, RunStarted, Told, ignore
@@ -25,7 +24,6 @@ def run(
     main: Callable[[Checkpoint], JSON],
     *,
     store: Store,
-    clock: Clock | None = None,  # noqa: ARG001  # nothing waits here; taken until no caller gives it any more
     emit: Emit = ignore,
     stop: Stop | None = None,
     holder: str | None = None,

@@ -56,7 +56,7 @@ def run(
     user's own step raised.
     """
     clock = clock or SystemClock()
-    start = partial(_start, job, urls, clock=clock, emit=emit, stop=stop)
+    start = partial(_start, job, urls, emit=emit, stop=stop)
     if not isinstance(job, Migration):
         return start(job.body, reopen=False)
     with closing(_migrating(job, urls, clock)) as migrating:
@@ -120,7 +120,6 @@ def _start(
     urls: Urls,
     main: Callable[[Checkpoint], JSON],
     *,
-    clock: Clock,
     emit: Emit,
     stop: Stop | None,
     reopen: bool,
@@ -130,7 +129,6 @@ def _start(
             job.name,
             main,
             store=store,
-            clock=clock,
             emit=emit,
             stop=stop,
             ttl=LEASE_SECONDS,
