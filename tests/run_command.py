@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -100,6 +101,12 @@ def arrived_rows(folder: Path) -> tuple[list[tuple[Any, ...]], list[tuple[Any, .
 
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "milepost", *arguments]
+
+
+def typed(*arguments: str) -> str:
+    """The command as it says itself that it was started: Python by its path, unless the shell finds it by name."""
+    python, name = sys.executable, Path(sys.executable).name
+    return " ".join([name if shutil.which(name) == python else python, "-m", "milepost", *arguments])
 
 
 def milepost(folder: Path, *arguments: str, **environment: str) -> Outcome:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from run_command import arrived_rows, begin, command, end, expected_rows, let_go, make_company, milepost
+from run_command import arrived_rows, begin, command, end, expected_rows, let_go, make_company, milepost, typed
 
 CHECKPOINT_FIELDS = {
     "path", "state", "attempt", "position", "read", "loaded", "unchanged", "filtered", "rejected", "batches",
@@ -103,7 +103,7 @@ def test_the_status_after_a_kill_says_that_nothing_runs_and_how_to_resume(folder
     assert people.startswith("crm: started, not running; run 1 by")
     assert str(pid) in people.splitlines()[0]
     assert "was killed" in people.splitlines()[0]
-    assert "To resume: python -m milepost run crm.py" in people
+    assert f"To resume: {typed('run', 'crm.py')}" in people
 
 
 def test_the_status_after_a_failure_shows_its_error(folder: Path) -> None:
@@ -314,7 +314,7 @@ def test_the_starter_runs_as_it_is(tmp_path: Path) -> None:
     done = milepost(tmp_path, "run", "mine.py")
 
     assert (written.status, done.status) == (0, 0)
-    assert "python -m milepost run mine.py" in written.out
+    assert typed("run", "mine.py") in written.out
     assert [each["name"] for each in plan["objects"]] == ["customer", "invoice", "product"]
     with closing(sqlite3.connect(tmp_path / "shop-new.db")) as new:
         assert new.execute("SELECT legacy_no, name, email FROM customer ORDER BY 1").fetchall() == [

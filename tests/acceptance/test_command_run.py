@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from run_command import Outcome, arrived_rows, begin, command, end, expected_rows, let_go, make_company, milepost
+from run_command import Outcome, arrived_rows, begin, command, end, expected_rows, let_go, make_company, milepost, typed
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_signal_stops_at_the_next_commit_and_the_same_command_resumes(folder: 
 
     assert stopped.status == 130
     assert line == "stopping at the next commit; press again to stop now\n"
-    assert "Run the same command again to resume: python -m milepost run crm.py" in stopped.err
+    assert f"Run the same command again to resume: {typed('run', 'crm.py')}" in stopped.err
     assert read_rows(stopped)["invoice"] == 150  # the batch that was under way is committed, and no further one
     assert len(arrived_rows(folder)[1]) < len(expected_rows(folder)[1])
 
@@ -185,6 +185,18 @@ def test_the_run_after_a_complete_one_says_that_nothing_was_left_to_do(folder: P
     assert "batch_committed" not in {document["event"] for document in again.documents}
 
 
+def test_a_complete_job_that_is_declared_otherwise_now_is_told_so_in_lines_and_json(folder: Path) -> None:
+    milepost(folder, "run", "crm.py")
+    (folder / "crm.py").write_text((folder / "crm.py").read_text().replace('row["total"] == 0', 'row["total"] < 1'))
+
+    again = milepost(folder, "run", "crm.py", "--json")
+
+    told = [each["message"] for each in again.documents if each["event"] == "told"]
+    assert again.status == 0
+    assert any("row['total'] < 1" in message for message in told), told
+    assert all(message in again.err for message in told)
+
+
 def test_a_failed_run_shows_the_users_own_line_and_how_to_resume(folder: Path) -> None:
     good = (folder / "crm.py").read_text()
     line = len(good.splitlines()) + 3
@@ -200,7 +212,7 @@ def test_a_failed_run_shows_the_users_own_line_and_how_to_resume(folder: Path) -
     assert f"crm.py, line {line + 1}, in close_books" in failed.err
     assert "Traceback" not in failed.err
     assert "/milepost/jobs/" not in failed.err
-    assert "Run the same command again to resume: python -m milepost run crm.py" in failed.err
+    assert f"Run the same command again to resume: {typed('run', 'crm.py')}" in failed.err
 
 
 def test_a_plan_that_turns_out_wrong_in_the_middle_is_a_failed_run_that_can_be_resumed(folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fix_terminal import Terminals
-from run_command import arrived_rows, expected_rows, let_go, make_company, wait_for
+from run_command import arrived_rows, expected_rows, let_go, make_company, typed, wait_for
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_ctrl_c_is_answered_in_the_tree_and_ends_with_the_command_to_resume(fold
     assert terminal.process.returncode == 130
     assert "press again" not in final
     assert re.search(r"■\s+invoice\s+150 .*interrupted", final)
-    assert final.endswith("Run the same command again to resume: python -m milepost run crm.py")
+    assert final.endswith(f"Run the same command again to resume: {typed('run', 'crm.py')}")
 
 
 def test_no_color_leaves_the_tree_without_colours(folder: Path, terminals: Terminals) -> None:
