@@ -40,7 +40,7 @@ def run_and_draw(
     """
     open_missing()
     clock = SystemClock()
-    shown = Showing(clock=clock, urls=known_urls(job, urls), out=out)
+    shown = Showing(clock=clock, urls=known_urls(job, urls), out=out, objects=_objects(job))
     stop = Stop()
     try:
         with catch_signals(stop, on_request=shown.face.stopping):
@@ -56,14 +56,16 @@ def run_and_draw(
 class Showing:
     """One run as it is shown: the view so far, where it is drawn, and the JSON lines."""
 
-    def __init__(self, *, clock: Clock, urls: list[str], out: TextIO | None) -> None:
+    def __init__(self, *, clock: Clock, urls: list[str], out: TextIO | None, objects: frozenset[str]) -> None:
         self.clock = clock
         self.hide = partial(hide_secrets, urls=urls)
         self.out = out
         self.people = out is None  # standard output is the user's own
         self.view = View()
         self.turn = threading.Lock()
-        self.face: Face = choose_face(live=out is None or not out.isatty(), clock=clock, hide=self.hide)
+        self.face: Face = choose_face(
+            live=out is None or not out.isatty(), clock=clock, hide=self.hide, objects=objects
+        )
 
     def emit(self, event: Event) -> None:
         """Draw the event. Events of several threads take turns."""
@@ -142,6 +144,10 @@ def known_urls(job: Job | Migration, urls: Urls) -> list[str]:
         given += [job.source, job.target]
         given += [getattr(place, "database", None) for each in job.objects for place in (each.source, each.target)]
     return [_expanded(url) for url in given if url is not None]
+
+
+def _objects(job: Job | Migration) -> frozenset[str]:
+    return frozenset(each.name for each in job.objects) if isinstance(job, Migration) else frozenset()
 
 
 def _expanded(url: str) -> str:

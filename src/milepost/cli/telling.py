@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from milepost.cli.human import duration, key, number, rows
 from milepost.cli.view import Branch, View, branch_of, rate, seconds_left, share
 from milepost.jobs.event import (
@@ -74,6 +76,25 @@ def progress(branch: Branch, at: float) -> str:
     if branch.counts.rejected:
         parts.append(f"{number(branch.counts.rejected)} rejected")
     return f"{branch.path}: {', '.join(parts)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """Steps that had no lines of their own: how many are complete since, and the path met last."""
+
+    complete: int = 0
+    path: str = ""
+
+
+def counted(before: Counted, event: Event) -> Counted:
+    """The count after a start or end of a step."""
+    done = isinstance(event, CheckpointCompleted | CheckpointSkipped)
+    return Counted(complete=before.complete + done, path=getattr(event, "path", before.path))
+
+
+def in_short(steps: Counted) -> str:
+    """Many steps in one line: "1,204 more steps complete, now at month["2013-02"]"."""
+    return f"{number(steps.complete)} more step{'' if steps.complete == 1 else 's'} complete, now at {steps.path}"
 
 
 def ended_by(failure: Failure | None) -> str:
