@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from milepost.connectors.sql.fit import Fitted
-from milepost.connectors.sql.isolate import isolate
+from milepost.connectors.sql.isolate import RowRefused, isolate
 from milepost.connectors.sql.postgres.copy import DUPLICATE, NOT_INSERTED, NOT_WRITTEN, copy_rows, refusal
 from milepost.connectors.sql.postgres.fault import fault, is_rows
 from milepost.connectors.sql.postgres.parents import missing
@@ -77,6 +77,7 @@ class Stage:
         self.inserts_only = loading.fresh and not loading.last_wins
         self.is_own_parent = False
         self._holders: dict[int, int] = {}
+        self._alike: set[int] = set()
 
     def fill(self, rows: Sequence[Row]) -> list[Refused]:
         """Copy the rows in, each behind its index; returns those that are refused."""
@@ -164,7 +165,10 @@ class Stage:
     def _move_at_once(self, indexes: Sequence[int]) -> Moved:
         """One statement for all; the quickest, which fails where another row has a row's key."""
         if not self.inserts_only:
-            return self._move_together(indexes, ())
+            moved = self._move_together(indexes, ())
+            if moved.loaded < len(indexes) and self._execute(self.statements.doubles(), {}).fetchone() is not None:
+                raise _Collision  # the first of two rows may have stood there already
+            return moved
         written = self._execute(self.statements.insert(), _range(indexes, ())).rowcount
         if written < len(indexes):
             raise _Collision
@@ -197,11 +201,26 @@ class Stage:
             counts |= self._holders
         out = [index for index in indexes if index in groups and counts[groups[index]] != index]
         if self.loading.last_wins:
-            moved = self._move_together(indexes, out)
-            return Moved(moved.loaded + len(out), moved.unchanged, moved.refused)
+            return self._replace_apart(indexes, out, counts)
         moved = self._insert_apart(indexes, out) if self.inserts_only else self._move_together(indexes, out)
         self._holders = counts
         return Moved(moved.loaded, moved.unchanged, (*moved.refused, *map(_duplicate, out)))
+
+    def _replace_apart(self, indexes: Sequence[int], out: Sequence[int], last: Mapping[int, int]) -> Moved:
+        """Upsert all but ``out``, each of which a ``last`` row of its group replaces, and so counts as loaded.
+
+        So does a row of an earlier slice that stood there already (``_alike`` holds its group), once it is replaced.
+        """
+        alike = self._execute(self.statements.alike(), {"some": list(last.values())}).fetchall() if last else []
+        moved = self._move_together(indexes, out)
+        refused = {one.index for one in moved.refused}
+        if refused and out:
+            raise RowRefused(NOT_WRITTEN)  # it may be one that was to replace others: smaller slices will tell
+        groups = {group for group, index in last.items() if index not in refused}
+        replaced = len(self._alike & groups)
+        same = {index for (index,) in alike} if len(alike) <= moved.unchanged else set()  # a trigger may change values
+        self._alike = self._alike - groups | {group for group in groups if last[group] in same}
+        return Moved(moved.loaded + len(out) + replaced, moved.unchanged - replaced, moved.refused)
 
     def _insert_apart(self, indexes: Sequence[int], out: Sequence[int]) -> Moved:
         found = self._execute(self.statements.insert_and_tell(), _range(indexes, out)).fetchall()

@@ -53,6 +53,10 @@ class Statements:
             " count(*) OVER same AS size FROM {} WINDOW same AS (PARTITION BY {})) AS g WHERE size > 1"
         ).format(self.stage, listed(self.key))
 
+    def doubles(self) -> sql.Composed:
+        """One row if staged rows share a key, otherwise none."""
+        return sql.SQL("SELECT FROM {} GROUP BY {} HAVING count(*) > 1 LIMIT 1").format(self.stage, listed(self.key))
+
     def insert(self, which: sql.SQL = RANGE) -> sql.Composed:
         """Insert the rows of a range, or others."""
         return sql.SQL(
@@ -119,6 +123,13 @@ class Statements:
             SOME,
             self._same_key(),
         )
+
+    def alike(self) -> sql.Composed:
+        """Those of some rows that the table holds already, with the same values."""
+        like = sql.SQL(" AND NOT {}").format(self._differ("t", "s")) if self.others else sql.SQL("")
+        return sql.SQL(
+            "SELECT s.milepost_row FROM {} AS s WHERE {} AND EXISTS (SELECT FROM {} AS t WHERE {}{})"
+        ).format(self.stage, SOME, self.target, self._same_key(), like)
 
     def orphans(self, parent: Parent, table: sql.Identifier, *, within: bool) -> sql.Composed:
         """The staged rows whose parent is not there; ``within``: it may also be staged."""
