@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,6 +144,25 @@ def test_a_source_that_lost_rows_since_the_start_is_told_of(numbers) -> None:
     assert [each.message for each in said if isinstance(each, Told)] == [
         "9 rows were read where 10 were counted at the start: the source has changed"
     ]
+
+
+def test_an_object_that_loads_nothing_is_told_of(numbers) -> None:
+    said: list[Event] = []
+    move = Migration("move", source=numbers.source.url, target=numbers.target.url)
+
+    @move.object(source=Table("n", key="id"), target=Table("n", key="id"))
+    def n(row):
+        return None
+
+    run(move, emit=said.append)
+    assert [each.message for each in said if isinstance(each, Told)] == [
+        "of 10 rows read none was loaded: 10 filtered, 0 rejected"
+    ]
+
+
+def test_the_target_file_is_whole_by_itself_when_the_run_has_ended(numbers) -> None:
+    run(a_copy(numbers))
+    assert not Path(numbers.target.url.removeprefix("sqlite:///") + "-wal").exists()
 
 
 def test_a_step_after_something_that_is_no_object_is_refused(numbers) -> None:

@@ -109,6 +109,24 @@ def test_a_function_without_text_is_the_same_in_every_process() -> None:
     assert " at 0x" not in source_text(twice())
 
 
+def cents(text: str) -> int:
+    return int(text) * 100
+
+
+def priced(row: dict[str, Any]) -> dict[str, Any]:
+    return {"id": row["id"], "cents": [cents(price) for price in row["prices"]]}
+
+
+def test_a_function_that_it_calls_belongs_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = definition(an_object(priced))
+
+    def thousands(text: str) -> int:
+        return int(text) * 1000
+
+    monkeypatch.setitem(globals(), "cents", thousands)
+    assert "* 1000" in difference(before, definition(an_object(priced)))
+
+
 def test_a_password_in_a_function_is_not_recorded() -> None:
     def fetch(row: dict[str, Any]) -> dict[str, Any]:
         return {"url": "postgresql://app:hunter2@db/x", **row}

@@ -1,6 +1,7 @@
 """What an object was declared to be, pinned when it starts, so that a half-done one is not finished as another.
 
-Comments and layout of a function do not count: its text is taken from its syntax tree.
+Comments and layout of a function do not count: its text is taken from its syntax tree. The functions of the same file that
+it calls belong to it; what it takes from other modules does not.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import difflib
 import inspect
 import json
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 from milepost.errors import mask
@@ -46,6 +47,33 @@ def difference(before: JSON, now: JSON) -> str:
 
 
 def source_text(function: Callable[..., Any]) -> str:
+    """The function's text, and that of the functions of its file that it calls, by whatever way."""
+    texts = [_own_text(each) for each in _with_called(function, [])]
+    return "\n".join([texts[0], *sorted(texts[1:])])
+
+
+def _with_called(function: Callable[..., Any], found: list[Callable[..., Any]]) -> list[Callable[..., Any]]:
+    """The function and those of the same module that it names; they restructure as much as it does itself."""
+    found.append(function)
+    known = getattr(function, "__globals__", {})
+    for name in _names_in(getattr(function, "__code__", None)):
+        called = known.get(name)
+        if isinstance(called, FunctionType) and called.__module__ == function.__module__ and called not in found:
+            _with_called(called, found)
+    return found
+
+
+def _names_in(code: CodeType | None) -> Iterator[str]:
+    """The names that the code uses, also within its comprehensions and inner functions."""
+    if code is None:
+        return
+    yield from code.co_names
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _names_in(inner)
+
+
+def _own_text(function: Callable[..., Any]) -> str:
     """The function's text from its syntax tree, decorators left out; its code's bytes where no text is to be had."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))

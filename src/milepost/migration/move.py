@@ -51,7 +51,11 @@ def move(checkpoint: Checkpoint, route: Route, pin: Pin) -> JSON:
     for rows in gather(chunks, route.limits, route.clock):
         with no_garbage_collection():
             batches.commit(rows)
-    read = checkpoint.counts.read
+    read, counts = checkpoint.counts.read, checkpoint.counts
+    if read and not counts.loaded + counts.unchanged:
+        checkpoint.tell(
+            f"of {read:,} rows read none was loaded: {counts.filtered:,} filtered, {counts.rejected:,} rejected"
+        )
     if pin.rows is not None and read != pin.rows:
         checkpoint.tell(f"{read:,} rows were read where {pin.rows:,} were counted at the start: the source has changed")
 

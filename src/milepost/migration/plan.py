@@ -15,8 +15,8 @@ class ObjectPlan:
     """One object of the plan, in the order of moving.
 
     ``rows`` is the number of source rows in all (None: unknown). ``loading`` is "direct" (straight into an empty table)
-    or "staged" (by a temporary table, to upsert or to look for parents). ``done`` is what the ledger holds. ``notes``
-    are for people.
+    or "staged" (by a temporary table, to upsert or to look for parents; in PostgreSQL the parents of a fresh table are
+    looked up by their keys, and its rows go in directly). ``done`` is what the ledger holds. ``notes`` are for people.
     """
 
     name: str

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from milepost.clock import Clock
-from milepost.databases.url import expand, hide_password, same_database
+from milepost.databases.url import expand, hide_password, same_database, scheme
 from milepost.errors import Fatal, Interrupted, PlanError
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.state import JSON, Record, State
@@ -67,7 +67,7 @@ class Migrating:
             if self.state(each) is not State.COMPLETE:
                 route = self._route(each)
                 self.routes[each.name] = replace(route, trial=self._check_route(route))
-                route.source.close()  # it opens again when it is read; a hundred objects are not a hundred connections
+                close(route)  # it opens again when it is read; a hundred objects are not a hundred connections
 
     def state(self, each: Object) -> State:
         record = self.records.get(each.name)
@@ -93,8 +93,8 @@ class Migrating:
             self._check_definition(each)
         pins = self._pin(checkpoint)
         for each in self.objects:
-            known = pins.get(each.name) or self._pinned(each)
-            checkpoint.foresee(each.name, known.rows if known else None)
+            if each.name in pins:
+                checkpoint.foresee(each.name, pins[each.name].rows)
         _call_all(checkpoint, self.migration.first)
         for each in self.objects:
             body = partial(self._move, name=each.name, pin=pins.get(each.name))
@@ -112,8 +112,7 @@ class Migrating:
 
     def close(self) -> None:
         for route in self.routes.values():
-            route.source.close()
-            route.target.close()
+            close(route)
 
     def _check_accepted(self) -> None:
         unknown = self.accepted - {each.name for each in self.objects}
@@ -209,7 +208,7 @@ class Migrating:
         try:
             return move(checkpoint, self.routes[name], pin)
         finally:
-            self.routes[name].source.close()
+            close(self.routes[name])
 
     def _plan_object(self, each: Object, connection: Any) -> ObjectPlan:
         state, pin, route = self.state(each), self._pinned(each), self.routes.get(each.name)
@@ -220,7 +219,8 @@ class Migrating:
         fresh = fresh_of(self.values.get(each.name, {}), each)
         if fresh is None:
             fresh = route is None or route.target.is_empty(connection)
-        staged = not fresh or bool(each.parents) or each.on_duplicate == "last"
+        asked = scheme(expand(each.target.database or self.target or "")) == "postgresql"
+        staged = not fresh or each.on_duplicate == "last" or (bool(each.parents) and not asked)
         return ObjectPlan(
             name=each.name,
             source=each.source.name,
@@ -230,7 +230,10 @@ class Migrating:
             loading="staged" if staged else "direct",
             state=state,
             done=record.counts,
-            notes=(*_notes(each, fresh=fresh), *([self.told[each.name]] if each.name in self.told else [])),
+            notes=(
+                *(_notes(each, fresh=fresh) if route else ()),
+                *([self.told[each.name]] if each.name in self.told else []),
+            ),
         )
 
 
@@ -242,6 +245,12 @@ def _notes(each: Object, *, fresh: bool) -> Iterator[str]:
         yield "the number of rows is not known beforehand"
     if each.on_duplicate == "last":
         yield "of rows with the same key the last one is kept"
+
+
+def close(route: Route) -> None:
+    """Close what the route itself opened. The store is then the last to close a SQLite file, and folds its WAL in."""
+    route.source.close()
+    route.target.close()
 
 
 def _call_all(checkpoint: Checkpoint, steps: list[OwnStep]) -> None:
