@@ -1,7 +1,7 @@
 """What an object was declared to be, pinned when it starts, so that a half-done one is not finished as another.
 
-Comments and layout of a function do not count: its text is taken from its syntax tree. The functions of the same file that
-it calls belong to it; what it takes from other modules does not.
+Comments and layout of a function do not count: its text is taken from its syntax tree. The functions of the same file
+that it calls belong to it; what it takes from other modules does not.
 """
 
 from __future__ import annotations
