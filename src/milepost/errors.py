@@ -50,7 +50,7 @@ class Fatal(MilepostError):
 
 
 class PlanError(Fatal):
-    """The job as declared cannot work with these databases. Nothing was written."""
+    """The job as declared cannot work with these databases. Raised before a run starts, nothing was written by it."""
 
 
 class DefinitionChanged(PlanError):

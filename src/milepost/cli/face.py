@@ -8,17 +8,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol, TextIO
 
-from milepost.cli.telling import Counted, announcement, counted, in_short, line, progress
+from milepost.cli.telling import STOPPING, Counted, announcement, counted, in_short, line, progress
 from milepost.cli.view import Branch, View, branch_of
 from milepost.clock import Clock
 from milepost.jobs.event import BatchCommitted, CheckpointFailed, Event, PositionSaved
 
 EVERY = 20.0  # seconds between two plain lines of progress
 FEW = 50  # plain lines about steps; then they are only counted, and objects and failures have lines still
-FRAMES = 5  # a second
-STOPPING = "stopping at the next commit; press again to stop now"
-
-
 NONE: frozenset[str] = frozenset()
 
 

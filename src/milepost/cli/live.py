@@ -10,12 +10,13 @@ from rich.live import Live
 from rich.text import Text
 
 from milepost.cli.draw import frame
-from milepost.cli.face import FRAMES, STOPPING
 from milepost.cli.tables import console, plain_signs
-from milepost.cli.telling import announcement
+from milepost.cli.telling import STOPPING, announcement
 from milepost.cli.view import View
 from milepost.clock import Clock
 from milepost.jobs.event import Event, RunStarted
+
+FRAMES = 5  # a second
 
 
 def can_move() -> bool:

@@ -20,6 +20,8 @@ from milepost.jobs.event import (
 from milepost.jobs.ledger import Counts
 from milepost.jobs.state import Failure
 
+STOPPING = "stopping at the next commit; press again to stop now"
+
 
 def announcement(view: View, event: Event) -> str | None:  # noqa: PLR0911 - one answer for each event
     """What must be read whatever else is drawn: that a run recovers, and from what; what was told."""
