@@ -48,7 +48,7 @@ def status(state: State, *runs: Run, after: float, dead: bool = False) -> Status
         ),
         (status(State.ROLLING_BACK, run(1), after=30, dead=True), "rolling back, not running; run 1"),
         (status(State.FAILED, run(1, outcome="failed"), after=99), "failed; run 1, failed"),
-        (status(State.FAILED, run(1, outcome="interrupted"), after=99), "failed; run 1, interrupted"),
+        (status(State.FAILED, run(1, outcome="interrupted"), after=99), "interrupted; run 1"),
         (status(State.COMPLETE, run(1, outcome="complete"), after=99), "complete"),
         (Status(job="crm", store="s", now=None), "pending"),
     ],

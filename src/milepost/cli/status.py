@@ -130,6 +130,8 @@ def headline(status: Status) -> str:
         if any(not record.path and _is_rewound(record) for record in status.checkpoints):
             return "rewound, to be done again"
         ended = status.runs[-1] if status.runs else None
+        if ended is not None and ended.outcome == "interrupted" and status.state is State.FAILED:
+            return f"interrupted; run {ended.epoch}"  # asked to stop, it did not fail
         by = "" if ended is None or status.state is State.COMPLETE else f"; run {ended.epoch}, {ended.outcome}"
         return f"{status.state}{by}"
     sign = "" if status.now is None else f", last sign of life {_since(run.seen_at, status.now)} ago"
@@ -144,7 +146,13 @@ def state_of(record: Record, status: Status) -> str:
     """A checkpoint's state for people: what no run works on any more does not look as if it were running."""
     if record.state in {State.STARTED, State.ROLLING_BACK} and not status.running:
         return f"{record.state}, not running"
-    return "rewound" if _is_rewound(record) else str(record.state)
+    if (
+        record.state is State.FAILED
+        and record.failure is not None
+        and record.failure.kind in {"rewound", "interrupted"}
+    ):
+        return record.failure.kind
+    return str(record.state)
 
 
 def _is_rewound(record: Record) -> bool:
