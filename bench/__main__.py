@@ -69,7 +69,8 @@ def head(server: str, runs: int) -> list[str]:
 
 
 def line(row: Row) -> str:
-    return f"| {row.name} | {row.ours} | {row.peer} | {row.ratio} | {row.note} |"
+    cells = (row.name, row.ours, row.peer, row.ratio, row.note)
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 if __name__ == "__main__":
