@@ -47,18 +47,13 @@ class _OrText(Loader):
 
     def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
         super().__init__(oid, context)
-        inner = self.inner(oid, context).load
-
-        def load(data: Buffer) -> Any:
-            try:
-                return inner(data)
-            except (psycopg.DataError, ValueError):
-                return str(data, "utf-8")
-
-        self.load = load  # type: ignore[method-assign]  # saves a call for each value
+        self._load = self.inner(oid, context).load
 
     def load(self, data: Buffer) -> Any:
-        raise NotImplementedError
+        try:
+            return self._load(data)
+        except (psycopg.DataError, ValueError):
+            return str(data, "utf-8")
 
 
 class _ExactArray(ArrayLoader):
