@@ -388,3 +388,4 @@ def test_closing_twice_and_in_the_middle_of_a_read_is_safe(file: Path) -> None:
     reading.close()
     reading.close()
     chunks.close()
+    assert [row for rows in reading.read(None, None, 2) for row in rows] == [(1,), (2,), (3,)]  # it opens again

@@ -46,6 +46,7 @@ def test_a_folder_of_ours_is_taken_again(tmp_path: Path) -> None:
     for _ in range(2):
         with claim(tmp_path):
             (tmp_path / "legacy.db").write_text("old")
+    assert (tmp_path / "legacy.db").read_text() == "old"  # taken, not emptied: that is the demo's to do
 
 
 def test_a_second_demo_in_the_same_folder_is_refused(tmp_path: Path) -> None:
