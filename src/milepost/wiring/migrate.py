@@ -27,17 +27,25 @@ from milepost.migration.pin import Pin, check_definition, freeze, name_of, reads
 from milepost.migration.plan import ObjectPlan, Plan
 from milepost.migration.table import Rows
 from milepost.migration.trial import Trial
-from milepost.wiring.ends import connect_read_only, open_source, open_target, place_of
-from milepost.wiring.open import open_store
+from milepost.wiring.ends import connect_read_only, place_of
+from milepost.wiring.openers import Openers
 
 
 class Migrating:
     """One attempt at a migration: what its store knows, the routes of the objects still to move, what is to be told."""
 
     def __init__(
-        self, migration: Migration, *, source: str | None, target: str | None, store: str, clock: Clock
+        self,
+        migration: Migration,
+        *,
+        source: str | None,
+        target: str | None,
+        store: str,
+        clock: Clock,
+        openers: Openers,
     ) -> None:
         self.migration = migration
+        self.openers = openers
         self.source = source
         self.target = target
         self.store = store
@@ -131,7 +139,7 @@ class Migrating:
                 )
 
     def _look_into_store(self) -> None:
-        store = open_store(self.store, create=False)
+        store = self.openers.store(self.store, create=False)
         if store is None:
             return
         with closing(store):
@@ -156,8 +164,8 @@ class Migrating:
         own = each.max_rejects
         return Route(
             object=each,
-            source=open_source(each, self.source),
-            target=open_target(each, self.target),
+            source=self.openers.source(each, self.source),
+            target=self.openers.target(each, self.target),
             limits=BatchLimits(rows=self.migration.batch_rows),
             max_rejects=self.migration.max_rejects if own is None else own,
             clock=self.clock,

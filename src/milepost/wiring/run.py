@@ -23,7 +23,7 @@ from milepost.migration.migration import Migration
 from milepost.migration.pin import name_of
 from milepost.migration.plan import Plan
 from milepost.wiring.migrate import Migrating
-from milepost.wiring.open import open_store
+from milepost.wiring.openers import BY_URL, Openers
 
 LEASE_SECONDS = 60.0
 
@@ -48,6 +48,8 @@ def run(
     stop: Stop | None = None,
     accept_changed: frozenset[str] = frozenset(),
     clock: Clock | None = None,
+    openers: Openers = BY_URL,
+    lease_seconds: float = LEASE_SECONDS,
 ) -> JSON:
     """Run the job until it is complete and return its result, recovering what an earlier run left half done.
 
@@ -56,10 +58,12 @@ def run(
     user's own step raised.
     """
     clock = clock or SystemClock()
-    start = partial(_start, job, urls, emit=emit, stop=stop)
+    start = partial(
+        _start, job, store_url(job, urls), emit=emit, stop=stop, openers=openers, lease_seconds=lease_seconds
+    )
     if not isinstance(job, Migration):
         return start(job.body, reopen=False)
-    with closing(_migrating(job, urls, clock)) as migrating:
+    with closing(_migrating(job, urls, clock, openers)) as migrating:
         migrating.prepare(accept_changed, stop)
         for name, message in migrating.told.items():
             emit(Told(path=name, message=message))
@@ -68,7 +72,7 @@ def run(
 
 def plan(migration: Migration, urls: Urls = NO_URLS) -> Plan:
     """What ``run`` would do now. Strictly read-only. Raises PlanError where it cannot work."""
-    with closing(_migrating(migration, urls, SystemClock())) as migrating:
+    with closing(_migrating(migration, urls, SystemClock(), BY_URL)) as migrating:
         migrating.prepare(frozenset())
         return migrating.plan(hide_password(store_url(migration, urls)))
 
@@ -78,7 +82,7 @@ def rewind(job: Job | Migration, urls: Urls, path: str) -> int:
 
     Returns how many were forgotten. Rows that were loaded stay where they are. Raises LeaseHeld while a run goes on.
     """
-    with closing(_opened(store_url(job, urls))) as store:
+    with closing(_opened(store_url(job, urls), BY_URL)) as store:
         lease = store.acquire(job.name, holder=this_process(), ttl=LEASE_SECONDS)
         try:
             with store.transaction(lease):
@@ -103,13 +107,19 @@ def store_url(job: Job | Migration, urls: Urls = NO_URLS) -> str:
     return f"sqlite:///{beside / f'{job.name}.milepost.db'}"
 
 
-def _migrating(migration: Migration, urls: Urls, clock: Clock) -> Migrating:
-    source, target = urls.source or migration.source, urls.target or migration.target
-    return Migrating(migration, source=source, target=target, store=store_url(migration, urls), clock=clock)
+def _migrating(migration: Migration, urls: Urls, clock: Clock, openers: Openers) -> Migrating:
+    return Migrating(
+        migration,
+        source=urls.source or migration.source,
+        target=urls.target or migration.target,
+        store=store_url(migration, urls),
+        clock=clock,
+        openers=openers,
+    )
 
 
-def _opened(url: str) -> Store:
-    store = open_store(url, create=True)
+def _opened(url: str, openers: Openers) -> Store:
+    store = openers.store(url, create=True)
     if store is None:
         raise StoreError(f"the store {hide_password(url)} could not be opened")
     return store
@@ -117,20 +127,22 @@ def _opened(url: str) -> Store:
 
 def _start(
     job: Job | Migration,
-    urls: Urls,
+    url: str,
     main: Callable[[Checkpoint], JSON],
     *,
     emit: Emit,
     stop: Stop | None,
+    openers: Openers,
+    lease_seconds: float,
     reopen: bool,
 ) -> JSON:
-    with closing(_opened(store_url(job, urls))) as store:
+    with closing(_opened(url, openers)) as store:
         return run_to_end(
             job.name,
             main,
             store=store,
             emit=emit,
             stop=stop,
-            ttl=LEASE_SECONDS,
+            ttl=lease_seconds,
             reopen=reopen,
         )
