@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from milepost.cli.explain import explain, hide_secrets, users_frames
+from milepost.cli.explain import explain, hide_secrets
 from milepost.errors import (
     DefinitionChanged,
     Fatal,
@@ -16,6 +16,7 @@ from milepost.errors import (
     Retryable,
     StoreError,
 )
+from milepost.wiring.frames import users_frames
 
 
 @pytest.mark.parametrize(
@@ -61,9 +62,9 @@ def test_the_users_own_line_is_shown_and_none_of_ours() -> None:
 
 
 def explain_me() -> None:
-    from milepost.cli.load import load
+    from milepost.wiring.find import find
 
-    load("/nowhere/at/all.py")
+    find("/nowhere/at/all.py")
 
 
 def test_the_cause_in_the_users_code_is_found_behind_an_error_of_ours() -> None:

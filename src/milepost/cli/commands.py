@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 if TYPE_CHECKING:
-    from milepost.cli.load import AnyJob
+    from milepost.wiring.find import AnyJob
     from milepost.wiring.run import Urls
 
 FILE_HELP = """FILE is a Python file, or module:name. FILE:NAME picks one of several jobs in a file. The file's folder
@@ -40,10 +40,10 @@ class Asked:
         return Urls(source=self.source, target=self.target, store=self.store)
 
     def load(self) -> AnyJob:
-        from milepost.cli.load import load
         from milepost.cli.run import known_urls
+        from milepost.wiring.find import find
 
-        job = load(self.reference)
+        job = find(self.reference)
         self.known.extend(known_urls(job, self.urls))
         return job
 

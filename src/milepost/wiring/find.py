@@ -10,17 +10,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeAlias
 
-from milepost.cli.explain import users_frames
 from milepost.databases.url import hide_password
 from milepost.errors import MilepostError, PlanError
 from milepost.jobs.job import Job
 from milepost.migration.migration import Migration
+from milepost.wiring.frames import users_frames
 from milepost.wiring.load import being_loaded
 
 AnyJob: TypeAlias = Job | Migration
 
 
-def load(reference: str) -> AnyJob:
+def find(reference: str) -> AnyJob:
     """The job that the command's FILE names.
 
     Raises PlanError where there is no such file, it cannot be imported, or holds no or several jobs.

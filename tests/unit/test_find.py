@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from milepost.cli.load import load, split
 from milepost.errors import PlanError
+from milepost.wiring.find import find, split
 
 ONE = 'from milepost import Migration\ncrm = Migration("customers", target="sqlite:///x.db")\n'
 TWO = ONE + 'from milepost import Job\nclosing = Job("month-end")\nalias = crm\n'
@@ -30,23 +30,23 @@ def written(text: str, name: str = "crm_file.py") -> str:
 
 
 def test_the_one_job_of_a_file_is_found() -> None:
-    assert load(written(ONE)).name == "customers"
+    assert find(written(ONE)).name == "customers"
 
 
 @pytest.mark.parametrize("reference", ["crm_file.py:crm", "crm_file.py:customers", "crm_file:crm", "./crm_file.py:crm"])
 def test_a_job_is_named_by_its_variable_or_its_own_name(reference: str) -> None:
     written(TWO)
 
-    assert load(reference).name == "customers"
+    assert find(reference).name == "customers"
 
 
 def test_a_job_under_two_variables_is_one_job() -> None:
-    assert load(written(ONE + "alias = crm\n")).name == "customers"
+    assert find(written(ONE + "alias = crm\n")).name == "customers"
 
 
 def test_several_jobs_are_listed_as_they_can_be_typed() -> None:
     with pytest.raises(PlanError) as caught:
-        load(written(TWO))
+        find(written(TWO))
 
     assert caught.value.hint == "Name one of them: crm_file.py:crm, crm_file.py:closing."
 
@@ -69,14 +69,14 @@ def test_what_is_wrong_with_a_file_is_said(text: str, reference: str, message: s
     written(text)
 
     with pytest.raises(PlanError, match=message):
-        load(reference)
+        find(reference)
 
 
 def test_a_mistyped_file_is_answered_with_the_near_one() -> None:
     written(ONE)
 
     with pytest.raises(PlanError) as caught:
-        load("crm_flie.py")
+        find("crm_flie.py")
 
     assert caught.value.hint == "Did you mean crm_file.py?"
 
@@ -86,13 +86,13 @@ def test_the_files_own_folder_comes_first_on_the_path() -> None:
     written("NAME = 'from beside'\n", "inner/beside_it.py")
     written("from beside_it import NAME\nfrom milepost import Job\njob = Job(NAME)\n", "inner/main_file.py")
 
-    assert load("inner/main_file.py").name == "from beside"
+    assert find("inner/main_file.py").name == "from beside"
 
 
 def test_a_file_called_like_a_standard_module_does_not_replace_it() -> None:
     import json
 
-    assert load(written(ONE, "json.py")).name == "customers"
+    assert find(written(ONE, "json.py")).name == "customers"
     assert sys.modules["json"] is json
 
 
