@@ -38,7 +38,7 @@ class Step(Generic[P, R]):
         self.function = function
         self.name = name
         self._key = key
-        self._undo: Callable[Concatenate[Checkpoint, P], object] | None = None
+        self.undo: Callable[Concatenate[Checkpoint, P], object] | None = None
         self._signature = _without_checkpoint(function, name)
         update_wrapper(self, function)
 
@@ -52,7 +52,7 @@ class Step(Generic[P, R]):
         name = self._identity(*args, **kwargs)
         if name in checkpoint.names:
             raise under_way(name)
-        undo = self._undo
+        undo = self.undo
 
         def body(cp: Checkpoint) -> JSON:
             return self.function(cp, *args, **kwargs)
@@ -74,9 +74,9 @@ class Step(Generic[P, R]):
 
         Returns ``function``, so that it can be tested by calling it.
         """
-        if self._undo is not None:
+        if self.undo is not None:
             raise PlanError(f"step {self.name} has two rollbacks", hint="Remove one of them.")
-        self._undo = function
+        self.undo = function
         return function
 
     def _identity(self, *args: P.args, **kwargs: P.kwargs) -> str:
