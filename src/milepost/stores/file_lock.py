@@ -8,10 +8,12 @@ from __future__ import annotations
 import fcntl
 import os
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 
 from milepost.errors import StoreError
 from milepost.stores.encode import slug_of
+from milepost.stores.inherited import keep_from_children
 
 
 def lease_file(database: Path, job: str, epoch: int) -> Path:
@@ -19,28 +21,28 @@ def lease_file(database: Path, job: str, epoch: int) -> Path:
     return database.with_name(f"{database.name}-{slug_of(job)}-{epoch}.lease")
 
 
-def take(file: Path) -> int:
-    """Lock the file, made if need be, and return its descriptor; closing that unlocks.
+def take(file: Path) -> FileIO:
+    """Lock the file, made if need be, and return it open; closing it unlocks.
 
-    A program that is started does not inherit it. A plain ``os.fork`` does: while such a child lives, the lock is held
-    and the run passes for alive until its lease lapses.
+    It ends with this process alone: neither a program that is started nor a forked child keeps it.
     """
     try:
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+        opened = FileIO(os.open(file, os.O_RDWR | os.O_CREAT, 0o666), "r+")
     except OSError as error:
         raise StoreError(
             f"the lease file {file} cannot be made: {error.strerror}",
             hint="A run keeps a file beside its store; allow it to write in that folder.",
         ) from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        os.close(descriptor)
+        opened.close()
         raise StoreError(
             f"the lease file {file} cannot be locked: {error.strerror}",
             hint="Keep the store on a local disk, where files can be locked.",
         ) from error
-    return descriptor
+    keep_from_children(opened)
+    return opened
 
 
 def is_free(file: Path) -> bool:

@@ -16,6 +16,7 @@ from milepost.errors import LeaseHeld
 from milepost.jobs.lease import Lease
 from milepost.stores.dialect import POSTGRES
 from milepost.stores.holding import Holding, held_by, lost
+from milepost.stores.inherited import keep_from_children
 from milepost.stores.postgres_lease import LOCK_SECONDS, LeaseConnection, application_of
 from milepost.stores.postgres_schema import is_store, prepare
 from milepost.stores.rows import REJECT_COLUMNS
@@ -41,6 +42,7 @@ class PostgresStore(SqlStore):
         self._secret_url = url
         self._read_only = read_only
         self._connection = connection
+        keep_from_children(connection)
         self._application = "milepost"
         self._leases = LeaseConnection(url)
         self._clock = SystemClock()
@@ -76,6 +78,7 @@ class PostgresStore(SqlStore):
         """The main connection, made anew where it was lost outside a transaction."""
         if self._connection.closed and not self._depth:
             self._connection = connect(self._secret_url, read_only=self._read_only, application=self._application)
+            keep_from_children(self._connection)
         return self._connection
 
     def _cursor(self) -> Any:

@@ -15,6 +15,7 @@ from milepost.jobs.lease import Lease
 from milepost.stores import statements
 from milepost.stores.dialect import POSTGRES, spell
 from milepost.stores.encode import number_of, slug_of
+from milepost.stores.inherited import keep_from_children
 
 LOCK_SECONDS = 5
 
@@ -95,6 +96,7 @@ class LeaseConnection:
     def _opened(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
             self._connection = connect(self._url, application="milepost lease")
+            keep_from_children(self._connection)
             self._connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
             self._locked.clear()
         return self._connection

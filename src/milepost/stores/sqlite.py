@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ class SqliteStore(SqlStore):
         super().__init__(f"sqlite:///{path}", SQLITE)
         self._path = path.resolve()
         self._connection = connection
-        self._locks: dict[tuple[str, int], int] = {}
+        self._locks: dict[tuple[str, int], FileIO] = {}
 
     @classmethod
     def create(cls, path: Path) -> SqliteStore:
@@ -125,9 +125,9 @@ class SqliteStore(SqlStore):
 
     def _drop(self, job: str, epoch: int) -> None:
         file_lock.sweep(self._path, job, epoch + 1)
-        descriptor = self._locks.pop((job, epoch), None)
-        if descriptor is not None:
-            os.close(descriptor)
+        held = self._locks.pop((job, epoch), None)
+        if held is not None:
+            held.close()
 
     def acquire(self, job: str, *, holder: str, ttl: float) -> Lease:
         lease = super().acquire(job, holder=holder, ttl=ttl)
@@ -157,6 +157,6 @@ class SqliteStore(SqlStore):
     def close(self) -> None:
         with self._lock:
             self._connection.close()
-            for descriptor in self._locks.values():
-                os.close(descriptor)
+            for held in self._locks.values():
+                held.close()
             self._locks.clear()
