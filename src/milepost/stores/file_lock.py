@@ -47,15 +47,27 @@ def take(file: Path) -> FileIO:
 
 def is_free(file: Path) -> bool:
     """Whether the file is there and nobody holds its lock: its holder is dead. When unsure, False."""
+    return _is_locked(file) is False
+
+
+def is_held(file: Path) -> bool:
+    """Whether the file is there and somebody holds its lock. When unsure, False."""
+    return _is_locked(file) is True
+
+
+def _is_locked(file: Path) -> bool | None:
+    """None where it cannot be known."""
     try:
         descriptor = os.open(file, os.O_RDONLY)
     except OSError:
-        return False
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: those who look do not see each other
+        return False
+    except BlockingIOError:
         return True
     except OSError:
-        return False
+        return None
     finally:
         os.close(descriptor)
 

@@ -11,7 +11,11 @@ from milepost.jobs.lease import Lease
 
 @dataclass(frozen=True, kw_only=True)
 class Holding:
-    """A job's latest epoch. ``held``: its run did not end. ``lapsed`` is judged on the store's clock."""
+    """A job's latest epoch. ``held``: its run did not end.
+
+    ``lapsed`` is judged on the store's clock: the lease is over, or was renewed at a time that is yet to come, so that
+    the clock was set back since and its end says nothing. ``ttl`` is that of the latest renewal, in seconds.
+    """
 
     epoch: int
     held: bool
@@ -19,6 +23,7 @@ class Holding:
     until: datetime
     lapsed: bool
     seen_at: datetime
+    ttl: float
 
 
 def held_by(job: str, holding: Holding) -> LeaseHeld:

@@ -283,6 +283,7 @@ def _holding(job: _Job, now: datetime) -> Holding:
         until=run.lease_until,
         lapsed=run.lease_until < now,
         seen_at=run.seen_at,
+        ttl=(run.lease_until - run.seen_at).total_seconds(),
     )
 
 

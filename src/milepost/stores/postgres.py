@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.rows import tuple_row
 
-from milepost.clock import SystemClock
 from milepost.databases.postgres import committing, connect, explained
 from milepost.databases.url import hide_password
 from milepost.errors import LeaseHeld
@@ -45,7 +44,6 @@ class PostgresStore(SqlStore):
         keep_from_children(connection)
         self._application = "milepost"
         self._leases = LeaseConnection(url)
-        self._clock = SystemClock()
 
     @classmethod
     def create(cls, url: str) -> PostgresStore:
@@ -131,6 +129,9 @@ class PostgresStore(SqlStore):
             if got:
                 self._run("SELECT pg_advisory_unlock_shared(:key)", **key)
             return got
+
+    def _holds(self, job: str, epoch: int) -> bool:
+        return not self._is_free(job, epoch)
 
     def _lock_job(self, job: str, before: Holding | None) -> None:
         if self._locked(job):

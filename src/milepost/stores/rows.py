@@ -100,9 +100,15 @@ def value_values(path: str, name: str, value: str | None) -> dict[str, Any]:
 
 def holding(row: Row) -> Holding:
     """The latest run from the columns of ``statements.HOLDING``."""
-    epoch, held, holder, until, lapsed, seen_at = row
+    epoch, held, holder, until, lapsed, seen_at, renewed_at = row
     return Holding(
-        epoch=epoch, held=bool(held), holder=holder, until=moment(until), lapsed=bool(lapsed), seen_at=moment(seen_at)
+        epoch=epoch,
+        held=bool(held),
+        holder=holder,
+        until=moment(until),
+        lapsed=bool(lapsed),
+        seen_at=moment(seen_at),
+        ttl=(moment(until) - moment(renewed_at)).total_seconds(),
     )
 
 

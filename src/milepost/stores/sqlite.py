@@ -117,6 +117,9 @@ class SqliteStore(SqlStore):
     def _dead(self, job: str, epoch: int) -> bool:
         return file_lock.is_free(file_lock.lease_file(self._path, job, epoch))
 
+    def _holds(self, job: str, epoch: int) -> bool:
+        return file_lock.is_held(file_lock.lease_file(self._path, job, epoch))
+
     def _lock_job(self, job: str, before: Holding | None) -> None:
         """The transaction keeps everybody else from writing."""
 

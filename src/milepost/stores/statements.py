@@ -5,7 +5,7 @@ from __future__ import annotations
 CHECK = "SELECT 1 FROM {job} WHERE name = :job AND epoch = :epoch AND held {shared}"
 
 HOLDING = """
-    SELECT j.epoch, j.held, r.holder, r.lease_until, r.lease_until < {now}, {seen}
+    SELECT j.epoch, j.held, r.holder, r.lease_until, r.lease_until < {now} OR r.seen_at > {now}, {seen}, r.seen_at
     FROM {job} j JOIN {run} r ON r.job = j.name AND r.epoch = j.epoch
     WHERE j.name = :job
 """
