@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from milepost.errors import DefinitionChanged, LeaseLost
+from milepost.errors import DefinitionChanged, LeaseLost, Retryable
 from milepost.jobs.event import (
     CheckpointCompleted,
     CheckpointFailed,
@@ -17,6 +17,7 @@ from milepost.jobs.failure import describe, in_words
 from milepost.jobs.json_value import as_json
 from milepost.jobs.progress import Progress
 from milepost.jobs.recovery import Decision, decide
+from milepost.jobs.retry import Place
 from milepost.jobs.session import Session
 from milepost.jobs.state import JSON
 
@@ -35,14 +36,21 @@ def attempt(session: Session, path: str, *, body: Body, undo: Undo | None, reope
     decision = decide(progress.record, has_rollback=undo is not None, reopen=reopen)
     if decision is Decision.SKIP:
         session.emit(CheckpointSkipped(path=path, counts=progress.record.counts))
+        session.ended = path
         return progress.record.result
     if decision is Decision.REFUSE:
         raise _rollback_is_gone(path)
     session.boundary()
     session.started.add(path)
-    if decision is Decision.ROLL_BACK and undo is not None:
-        _roll_back(progress, undo)
-    return _run(progress, body)
+    try:
+        if decision is Decision.ROLL_BACK and undo is not None:
+            _roll_back(progress, undo)
+        result = _run(progress, body)
+    except Retryable as error:
+        session.came_up(error, progress.place if undo is None else Place(path), undone=undo is not None)
+        raise
+    session.ended = path
+    return result
 
 
 def _roll_back(progress: Progress, undo: Undo) -> None:

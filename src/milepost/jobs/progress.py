@@ -9,7 +9,8 @@ from dataclasses import replace
 from milepost.errors import Fatal
 from milepost.jobs.event import BatchCommitted, PositionSaved
 from milepost.jobs.ledger import Counts, Entry, RejectedRow
-from milepost.jobs.recovery import last_failure, recovers
+from milepost.jobs.recovery import KILLED, last_failure, recovers
+from milepost.jobs.retry import Place, place_at
 from milepost.jobs.session import Session
 from milepost.jobs.state import JSON, Failure, Move, Record, State, move
 
@@ -29,9 +30,11 @@ class Progress:
         self.path = path
         self._record = found or Record(path=path)
         self._in_doubt = False
-        self.failure: Failure | None = last_failure(found)
         self.recovering = recovers(found)
         self.again = path in session.started  # in this very run
+        self.failure: Failure | None = last_failure(found)
+        if self.again and self.failure is KILLED:  # nobody was: its end could not be recorded
+            self.failure = session.retried or KILLED
         self.by_batches = False  # an engine moves it on, whose last batch is its position
 
     @property
@@ -40,6 +43,11 @@ class Progress:
             self._record = self.session.store.get(self.session.lease.job, self.path) or self._record
             self._in_doubt = False
         return self._record
+
+    @property
+    def place(self) -> Place:
+        """Where a fault came up; as far as this process knows, since the store may be out of reach."""
+        return place_at(self.path, self._record.position, self.session.ended)
 
     def start(self) -> None:
         """START, or REOPEN if it was complete."""

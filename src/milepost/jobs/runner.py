@@ -6,13 +6,17 @@ import os
 import socket
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
+from milepost.clock import Clock, SystemClock
 from milepost.errors import LeaseLost
 from milepost.jobs.checkpoint import Checkpoint, run_at
 from milepost.jobs.event import Emit, RunEnded, RunStarted, Told, ignore
 from milepost.jobs.failure import in_words
 from milepost.jobs.heartbeat import Heartbeat
+from milepost.jobs.insist import Insistence
 from milepost.jobs.recovery import recovers
+from milepost.jobs.retry import PATIENT, Patience
 from milepost.jobs.session import Session
 from milepost.jobs.state import JSON
 from milepost.jobs.stop import Stop
@@ -29,23 +33,28 @@ def run(
     holder: str | None = None,
     ttl: float = 60.0,
     reopen: bool = False,
+    patience: Patience = PATIENT,
+    clock: Clock | None = None,
 ) -> JSON:
     """Run the job ``name`` to its end and return what ``main`` gave; skip it if the job is complete already.
 
     ``ttl`` is the lease's, in seconds; it is renewed every third of it. ``holder`` tells others who runs. ``reopen``
-    lets a complete job go on. Raises LeaseHeld if another run lives, Interrupted if ``stop`` was requested, LeaseLost
-    if another run took over, and else what ``main`` raised, after recording it.
+    lets a complete job go on. A Retryable, once the lease is held, is met with ``patience``: the job is entered again
+    and recovers as a new run would. Raises LeaseHeld if another run lives, Interrupted if ``stop`` was requested,
+    LeaseLost if another run took over, and else what ``main`` raised, after recording it.
     """
     lease = store.acquire(name, holder=holder or this_process(), ttl=ttl)
     heartbeat = Heartbeat(store, lease)
     session = Session(store, lease, emit=emit, stop=stop or Stop(), heartbeat=heartbeat)
+    insistence = Insistence(session, patience, clock or SystemClock())
     try:
         with heartbeat:
-            result = _run_root(session, main, reopen=reopen)
+            insistence.on(partial(_announce, session))
+            result = insistence.on(partial(_run_root, session, main, reopen=reopen))
+        insistence.on(partial(_end_well, session))
     except BaseException as error:
         _end_badly(session, error)
         raise
-    store.release(lease, outcome="complete")
     emit(RunEnded(job=name, outcome="complete", error=None))
     return result
 
@@ -55,7 +64,7 @@ def this_process() -> str:
     return f"{socket.gethostname()} pid {os.getpid()}"
 
 
-def _run_root(session: Session, main: Callable[[Checkpoint], JSON], *, reopen: bool) -> JSON:
+def _announce(session: Session) -> None:
     lease = session.lease
     recovering = recovers(session.store.get(lease.job, ""))
     paused = session.paused_for
@@ -68,6 +77,11 @@ def _run_root(session: Session, main: Callable[[Checkpoint], JSON], *, reopen: b
             paused_for=paused.total_seconds() if recovering and paused is not None else None,
         )
     )
+
+
+def _run_root(session: Session, main: Callable[[Checkpoint], JSON], *, reopen: bool) -> JSON:
+    if session.retried is not None:
+        session.keep_lease()
     session.now = _pinned_now(session)
     return run_at(session, (), main, reopen=reopen)
 
@@ -76,6 +90,17 @@ def _pinned_now(session: Session) -> datetime:
     lease = session.lease
     pinned = session.store.remember(lease, "", "now", lease.acquired_at.isoformat())
     return datetime.fromisoformat(pinned)
+
+
+def _end_well(session: Session) -> None:
+    """Give the lease back; where the answer of an earlier try was lost, it may be given back already."""
+    lease = session.lease
+    try:
+        session.store.release(lease, outcome="complete")
+    except LeaseLost:
+        last = session.store.runs(lease.job)[-1]
+        if (last.epoch, last.outcome) != (lease.epoch, "complete"):
+            raise
 
 
 def _end_badly(session: Session, error: BaseException) -> None:

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
+from weakref import ReferenceType, ref
 
-from milepost.errors import Fatal, Interrupted, LeaseLost
+from milepost.errors import Fatal, Interrupted, LeaseLost, Retryable
 from milepost.jobs.event import Emit, Event, Told
 from milepost.jobs.failure import in_words
 from milepost.jobs.heartbeat import Heartbeat
 from milepost.jobs.lease import Lease
+from milepost.jobs.retry import Place
+from milepost.jobs.state import Failure
 from milepost.jobs.stop import Stop
 from milepost.jobs.store import Store
 
@@ -31,12 +34,15 @@ class Session:
         self.now: datetime = lease.acquired_at  # until the job's own is read
         self.running: set[str] = set()  # the paths of the checkpoints under way
         self.started: set[str] = set()  # every path that was started in this run
+        self.ended = ""  # the path that was completed or skipped last
+        self.retried: Failure | None = None  # why the root was entered again
         self._stop = stop
         self._heartbeat = heartbeat
         self._open = False
         self._doomed = False
         self._events: list[Event] = []
         self._undo: list[Callable[[], None]] = []
+        self._came_up: tuple[ReferenceType[Retryable], Place] | None = None
 
     @property
     def paused_for(self) -> timedelta | None:
@@ -62,6 +68,24 @@ class Session:
             self.emit(Told(message=f"the lease could not be renewed, trying again: {in_words(trouble)}"))
         if self._stop.requested:
             raise Interrupted("stopped after a commit; the same command resumes")
+
+    def came_up(self, error: Retryable, place: Place, *, undone: bool) -> None:
+        """Note where ``error`` came up: the deepest place counts, but an outer one that will be ``undone`` instead."""
+        if undone or self._came_up is None or self._came_up[0]() is not error:
+            self._came_up = (ref(error), place)  # weakly: its frames hold rows and cursors
+
+    def place_of(self, error: Retryable) -> Place:
+        """Where it came up; the job itself where nobody noted it."""
+        if self._came_up is None or self._came_up[0]() is not error:
+            return Place(after=self.ended)
+        return self._came_up[1]
+
+    def keep_lease(self) -> None:
+        """Renew the lease now, because the connection that held it may be gone. Raises LeaseLost if it was taken."""
+        self._heartbeat.beat()
+        self._heartbeat.trouble = None  # the try that follows meets it too
+        if self._heartbeat.lost is not None:
+            raise self._heartbeat.lost
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:

@@ -14,6 +14,7 @@ from milepost.errors import PlanError, StoreError
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.event import Emit, Told, ignore
 from milepost.jobs.job import Job
+from milepost.jobs.retry import PATIENT, Patience
 from milepost.jobs.runner import run as run_to_end
 from milepost.jobs.runner import this_process
 from milepost.jobs.state import JSON
@@ -22,6 +23,7 @@ from milepost.jobs.store import Store
 from milepost.migration.migration import Migration
 from milepost.migration.pin import name_of
 from milepost.migration.plan import Plan
+from milepost.wiring.early import look_first
 from milepost.wiring.migrate import Migrating
 from milepost.wiring.openers import BY_URL, Openers
 
@@ -50,20 +52,31 @@ def run(
     clock: Clock | None = None,
     openers: Openers = BY_URL,
     lease_seconds: float = LEASE_SECONDS,
+    patience: Patience = PATIENT,
 ) -> JSON:
     """Run the job until it is complete and return its result, recovering what an earlier run left half done.
 
+    Once it holds the lease, it meets passing faults with ``patience``; ``clock`` is what it waits by.
     ``accept_changed`` names half-done objects that go on although they are declared otherwise now. Raises what ended
     the run: PlanError before anything is written, LeaseHeld, LeaseLost, Interrupted, another MilepostError, or what the
     user's own step raised.
     """
     clock = clock or SystemClock()
     start = partial(
-        _start, job, store_url(job, urls), emit=emit, stop=stop, openers=openers, lease_seconds=lease_seconds
+        _start,
+        job,
+        store_url(job, urls),
+        openers=openers,
+        emit=emit,
+        stop=stop,
+        ttl=lease_seconds,
+        patience=patience,
+        clock=clock,
     )
     if not isinstance(job, Migration):
         return start(job.body, reopen=False)
     with closing(_migrating(job, urls, clock, openers)) as migrating:
+        look_first(job.name, store_url(job, urls), openers, emit)
         migrating.prepare(accept_changed, stop)
         for name, message in migrating.told.items():
             emit(Told(path=name, message=message))
@@ -130,11 +143,13 @@ def _start(
     url: str,
     main: Callable[[Checkpoint], JSON],
     *,
+    openers: Openers,
     emit: Emit,
     stop: Stop | None,
-    openers: Openers,
-    lease_seconds: float,
+    ttl: float,
     reopen: bool,
+    patience: Patience,
+    clock: Clock,
 ) -> JSON:
     with closing(_opened(url, openers)) as store:
         return run_to_end(
@@ -143,6 +158,8 @@ def _start(
             store=store,
             emit=emit,
             stop=stop,
-            ttl=lease_seconds,
+            ttl=ttl,
             reopen=reopen,
+            patience=patience,
+            clock=clock,
         )
