@@ -10,6 +10,7 @@ pytest_plugins = sorted(file.stem for file in Path(__file__).parent.glob("fix_*.
 
 OURS = {
     "MILEPOST_POSTGRES",  # which server to use
+    "MILEPOST_CRASH_ALL",  # have the crash tests try every point
     "MILEPOST_CRASH_ROUNDS",  # how often to repeat the tests that kill the examples
     "MILEPOST_CRASH_SEEDS",  # with which seeds
 }

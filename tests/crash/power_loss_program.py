@@ -1,0 +1,47 @@
+"""Runs a job of cases/ with a power supply that fails: the program that the power-loss tests start.
+
+Usage: power_loss_program.py SPEC (JSON): {"file", "source", "target", "store", "fail_at", "seed", "synchronous"}.
+It prints each event of the run when it is told of it, one a line; at the end, how many points and syncs there were.
+"""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from power_loss import PowerSupply, library_in_use
+
+from milepost.databases import sqlite
+from milepost.jobs.event import Event
+from milepost.wiring.find import find
+from milepost.wiring.run import Urls, run
+
+
+def print_event(event: Event) -> None:
+    line = json.dumps({"event": type(event).__name__, **asdict(event)}, default=str)
+    os.write(1, f"{line}\n".encode())
+
+
+def weaken(synchronous: str) -> None:
+    """Make the product ask for fewer fsyncs than it does: what the tests must catch."""
+    settle = sqlite._settle
+
+    def weakly(connection, busy_seconds):
+        settle(connection, busy_seconds)
+        connection.execute(f"PRAGMA synchronous={synchronous}")
+
+    sqlite._settle = weakly
+
+
+if __name__ == "__main__":
+    spec = json.loads(sys.argv[1])
+    sys.unraisablehook = lambda told: (sys.__unraisablehook__(told), os._exit(70))  # an error inside the VFS
+    power = PowerSupply(spec["fail_at"], spec["seed"])
+    power.connect(library_in_use())
+    if spec["synchronous"]:
+        weaken(spec["synchronous"])
+    file = Path(spec["file"])
+    os.chdir(spec["folder"])
+    run(find(str(file)), urls=Urls(source=spec["source"], target=spec["target"], store=spec["store"]), emit=print_event)
+    print(json.dumps({"points": power.points, "syncs": power.syncs}))
