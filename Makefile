@@ -33,17 +33,17 @@ check: venv-develop ## Lint, format, types, imports, tidiness
 	.venv/bin/lint-imports
 	.venv/bin/python -m pytest -q tests/unit/test_tidy.py
 
-bench: venv-develop ## Measure rows and steps a second, memory
-	@.venv/bin/python -m bench $(ARGS)
+bench: venv-bench ## Measure rows and steps a second, kills, memory, beside the peers
+	@.venv-bench/bin/python -m bench $(ARGS)
 
 develop: venv-develop ## Make .venv with all tools, to use as .venv/bin/pytest, .venv/bin/milepost
 
 clean: ## Remove all that was made here
-	rm -rf .venv .venv-test .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .cache build dist
+	rm -rf .venv .venv-test .venv-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .cache build dist
 	rm -rf milepost-demo
 	find src tests examples bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
-.PHONY: venv-runtime venv-develop venv-test
+.PHONY: venv-runtime venv-develop venv-test venv-bench
 
 venv-runtime:
 	@tools/make-venv .venv -e .
@@ -53,3 +53,6 @@ venv-develop:
 
 venv-test:
 	@tools/make-venv .venv-test '.[postgres]' --group test
+
+venv-bench:
+	@tools/make-venv .venv-bench -e '.[postgres]' --group test --group bench

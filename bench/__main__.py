@@ -1,4 +1,4 @@
-"""``python -m bench [ROW …] [--scale 1] [--runs 3]``: measure, print one table, write it to bench/RESULTS.md."""
+"""``python -m bench [ROW …] [--scale 1] [--runs 3] …``: measure, print one table, write it to bench/RESULTS.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from functools import partial
 from pathlib import Path
 
 import milepost
+from bench.beside_dbos import beside_dbos, pass_over
 from bench.data import Postgres, postgres, tpch
+from bench.kills import first_batch, kill_storm, kill_storm_dlt
 from bench.measure import Row
 from bench.rows import memory, postgres_rows, sqlite_rows
 from bench.steps import fresh_file, steps
@@ -20,19 +22,30 @@ from bench.steps import fresh_file, steps
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
 
-def rows_of(server: Postgres, folder: Path, scale: float, runs: int) -> dict[str, Callable[[], Row]]:
+def rows_of(server: Postgres, folder: Path, scale: float, runs: int, passed: int) -> dict[str, Callable[[], Row]]:
     """Every row by the name under which it can be run alone."""
 
     def files(of_scale: float) -> Path:
         with tpch(of_scale, folder) as made:
             return made
 
+    def file() -> str:
+        return fresh_file(folder)
+
     return {
         "postgres-orders": lambda: postgres_rows(server, files(scale), "orders", runs),
         "postgres-lineitem": lambda: postgres_rows(server, files(scale), "lineitem", runs),
         "sqlite-orders": lambda: sqlite_rows(files(scale), folder, "orders", runs),
-        "steps-sqlite": partial(steps, "SQLite", lambda: fresh_file(folder), runs),
+        "steps-sqlite": partial(steps, "SQLite", file, runs),
         "steps-postgres": partial(steps, "PostgreSQL", server.database, runs),
+        "dbos-sqlite": partial(beside_dbos, "SQLite", file, runs),
+        "dbos-sqlite-wal": partial(beside_dbos, "SQLite", file, runs, wal=True),
+        "dbos-postgres": partial(beside_dbos, "PostgreSQL", server.database, runs),
+        "pass-sqlite": partial(pass_over, "SQLite", file, runs, passed),
+        "pass-postgres": partial(pass_over, "PostgreSQL", server.database, runs, passed),
+        "first-batch": lambda: first_batch(server, files(scale), runs),
+        "storm": lambda: kill_storm(server, files(scale), runs),
+        "storm-dlt": lambda: kill_storm_dlt(server, files(scale / 10), folder),
         "memory": lambda: memory(server, files(0.1), files(1)),
     }
 
@@ -42,9 +55,10 @@ def main() -> None:
     parser.add_argument("rows", nargs="*", help="rows to run (all)")
     parser.add_argument("--scale", type=float, default=1, help="TPC-H scale of the row lanes (1)")
     parser.add_argument("--runs", type=int, default=3, help="pairs of runs (3)")
+    parser.add_argument("--passed", type=int, default=100_000, help="completed steps to pass over (100000)")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="milepost-bench-") as name, postgres() as server:
-        rows = rows_of(server, Path(name), wanted.scale, wanted.runs)
+        rows = rows_of(server, Path(name), wanted.scale, wanted.runs, wanted.passed)
         unknown = [row for row in wanted.rows if row not in rows]
         if unknown:
             parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(rows)}")

@@ -98,8 +98,13 @@ def memory(server: Postgres, small: Path, large: Path) -> Row:
 
 def migrate(name: str, source: str, target: str) -> Measured:
     """``milepost run`` as a process of its own, its start counted."""
+    return measure(migration_of(name, source, target))
+
+
+def migration_of(name: str, source: str, target: str) -> list[str]:
+    """The command that moves the rows."""
     command = [sys.executable, "-m", "milepost", "run", str(MIGRATIONS / name)]
-    return measure([*command, "--source", source, "--target", target])
+    return [*command, "--source", source, "--target", target]
 
 
 def _row(name: str, rows: int, mine: float, other: float, ratio: float, peer: str) -> Row:

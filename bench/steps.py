@@ -5,23 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from bench.beside_dbos import STEPS, Make, count
 from bench.measure import Row, measure, pairs
 
-STEPS = 2000
-
-OURS = """
-import sys
-from milepost import Checkpoint, Job
-from milepost.wiring.run import run
-job = Job("steps", store=sys.argv[1])
-@job.step
-def step(cp: Checkpoint, number: int) -> int:
-    return number
-@job.main
-def main() -> int:
-    return sum(step(number) for number in range(int(sys.argv[2])))
-assert run(job) == sum(range(int(sys.argv[2])))
-"""
 SQLITE = """
 import sqlite3, sys
 c = sqlite3.connect(sys.argv[1].removeprefix("sqlite:///"), isolation_level=None)
@@ -39,14 +25,14 @@ with psycopg.connect(sys.argv[1], autocommit=True) as c:
 """
 
 
-def steps(store: str, make: object, runs: int) -> Row:
+def steps(store: str, make: Make, runs: int) -> Row:
     """Steps a second, process start counted; the peer writes two bare rows a step, each its own commit."""
     peer = SQLITE if store == "SQLite" else POSTGRES
 
-    def timed(code: str) -> float:
-        return measure([sys.executable, "-c", code, make(), str(STEPS)]).seconds  # type: ignore[operator]
+    def bare() -> float:
+        return measure([sys.executable, "-c", peer, make(), str(STEPS)]).seconds
 
-    mine, other, ratio = pairs(runs, lambda: timed(OURS), lambda: timed(peer))
+    mine, other, ratio = pairs(runs, lambda: count("milepost", make(), STEPS, 0).process, bare)
     return Row(
         name=f"durable steps, {store}",
         ours=f"{STEPS / mine:,.0f} /s",
