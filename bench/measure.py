@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from statistics import median
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 Ours = TypeVar("Ours")
 Peer = TypeVar("Peer")
@@ -53,7 +53,7 @@ def measure(command: list[str], environment: dict[str, str] | None = None) -> Me
     return Measured(seconds=seconds, peak=usage.ru_maxrss / 1024, output=text)
 
 
-def refuse(command: list[str], status: int, output: str) -> None:
+def refuse(command: list[str], status: int, output: str) -> NoReturn:
     """Exit with what a command said that failed."""
     sys.exit(f"{' '.join(command)[:200]} ended with {status}:\n{output[-4000:]}")
 
