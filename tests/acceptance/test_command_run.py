@@ -128,6 +128,17 @@ def test_a_second_run_is_refused_and_told_who_holds_the_lease(folder: Path) -> N
     assert arrived_rows(folder) == expected_rows(folder)
 
 
+def test_a_second_run_is_refused_before_it_has_looked_at_anything_else(folder: Path) -> None:
+    process = begin(folder, "run", "crm.py")
+    refused = milepost(folder, "run", "crm.py", "--source", "sqlite:///there-is-none.db")
+    let_go(folder)
+    end(process)
+
+    assert refused.status == 3
+    assert f"{process.pid}" in refused.err
+    assert milepost(folder, "run", "crm.py", "--source", "sqlite:///there-is-none.db").status == 2
+
+
 def closed_pipe() -> int:
     """The end to write to of a pipe that nobody reads any more."""
     reading, writing = os.pipe()

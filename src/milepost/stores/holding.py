@@ -26,11 +26,11 @@ class Holding:
     ttl: float
 
 
-def held_by(job: str, holding: Holding) -> LeaseHeld:
+def held_by(job: str, holder: str, until: datetime) -> LeaseHeld:
     """The error for a second run."""
-    until = holding.until.isoformat(sep=" ", timespec="seconds")
+    shown = until.isoformat(sep=" ", timespec="seconds")
     return LeaseHeld(
-        f"job {job!r} is being run by {holding.holder}, which holds the lease until {until} and renews it",
+        f"job {job!r} is being run by {holder}, which holds the lease until {shown} and renews it",
         hint="Wait for that run, or stop it. If it is dead or stopped, run the same command again after that time.",
     )
 

@@ -137,7 +137,7 @@ class LeasingStore(ABC):
         """Who held the job last. Raises LeaseHeld if that run lives."""
         last = self._holding(job)
         if last is not None and last.held and not last.lapsed and not self._dead(job, last.epoch):
-            raise held_by(job, last)
+            raise held_by(job, last.holder, last.until)
         return last
 
     def _holding(self, job: str) -> Holding | None:

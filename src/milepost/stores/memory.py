@@ -13,7 +13,7 @@ from milepost.jobs.lease import Lease, Run
 from milepost.jobs.ledger import NO_ROWS, Entry, RejectedRow
 from milepost.jobs.state import JSON, REWOUND, Failure, Move, Record, State, move, moved
 from milepost.stores.encode import decode, encode, readable, same_name
-from milepost.stores.holding import Holding, above, held_by, inside_transaction, lost, out_of_order
+from milepost.stores.holding import above, held_by, inside_transaction, lost, out_of_order
 
 
 @dataclass
@@ -65,7 +65,7 @@ class MemoryStore:
             now = self._clock.now()
             previous = kept.runs[-1] if kept.runs else None
             if previous and kept.held and not kept.dead and previous.lease_until >= now:
-                raise held_by(job, _holding(kept, now))
+                raise held_by(job, previous.holder, previous.lease_until)
             kept.epoch, kept.held, kept.dead = kept.epoch + 1, True, False
             until = now + timedelta(seconds=ttl)
             run = Run(
@@ -271,19 +271,6 @@ def _kept_reject(row: RejectedRow, entry: Entry, now: datetime) -> RejectedRow:
         key=_through_json(row.key, "key"),
         content=_through_json(row.content, "content"),
         at=now,
-    )
-
-
-def _holding(job: _Job, now: datetime) -> Holding:
-    run = job.runs[-1]
-    return Holding(
-        epoch=run.epoch,
-        held=job.held,
-        holder=run.holder,
-        until=run.lease_until,
-        lapsed=run.lease_until < now,
-        seen_at=run.seen_at,
-        ttl=(run.lease_until - run.seen_at).total_seconds(),
     )
 
 

@@ -104,6 +104,10 @@ class PostgresStore(SqlStore):
                 with committing(self.url):
                     block.__exit__(None, None, None)
 
+    def _alone(self, lease: Lease, statement: str, values: dict[str, Any]) -> int:
+        """One trip: the server commits a statement by itself."""
+        return int(self._run(statement, **values).rowcount)
+
     def _insert_rejects(self, values: Sequence[tuple[Any, ...]]) -> None:
         with self._cursor() as cursor, cursor.copy(COPY_REJECTS) as copy:
             for row in values:
@@ -142,7 +146,7 @@ class PostgresStore(SqlStore):
                 self._leases.end_sessions(job, before.epoch)
             if self._locked(job):
                 return
-            raise held_by(job, before)
+            raise held_by(job, before.holder, before.until)
         raise LeaseHeld(f"job {job!r} is being started by another run just now", hint="Run the same command again.")
 
     def _locked(self, job: str) -> bool:

@@ -30,7 +30,7 @@ def is_store(connection: psycopg.Connection[Any], url: str) -> bool:
         return False
     schema.check_version(url, "postgres", version)
     if schema.missing_steps("postgres", version):
-        raise StoreError(f"the store {url} has the older schema {version}", hint="`milepost run` brings it up to date.")
+        raise schema.OlderSchema(url, version)
     schema.check_columns(url, _columns(connection))
     return True
 

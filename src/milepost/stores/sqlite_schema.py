@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Iterator
 
 from milepost.databases.sqlite import explained
-from milepost.errors import StoreError
 from milepost.stores import schema
 from milepost.stores.dialect import COLUMNS, SQLITE
 
@@ -19,7 +18,7 @@ def is_store(connection: sqlite3.Connection, url: str) -> bool:
         return False
     schema.check_version(url, "sqlite", version)
     if schema.missing_steps("sqlite", version):
-        raise StoreError(f"the store {url} has the older schema {version}", hint="`milepost run` brings it up to date.")
+        raise schema.OlderSchema(url, version)
     schema.check_columns(url, _columns(connection))
     return True
 

@@ -12,6 +12,13 @@ from milepost.errors import StoreError
 from milepost.stores.dialect import COLUMNS
 
 
+class OlderSchema(StoreError):
+    """The store can be brought to the present schema, and has to be before it is read."""
+
+    def __init__(self, url: str, version: int) -> None:
+        super().__init__(f"the store {url} has the older schema {version}", hint="`milepost run` brings it up to date.")
+
+
 def steps(kind: str) -> list[tuple[int, str]]:
     """The schema files for "sqlite" or "postgres", by number, lowest first."""
     found = [each for each in files(__name__).joinpath(kind).iterdir() if each.name.endswith(".sql")]
