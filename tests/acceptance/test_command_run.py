@@ -131,7 +131,7 @@ def test_a_second_run_is_refused_and_told_who_holds_the_lease(folder: Path) -> N
 def test_a_second_run_is_refused_before_it_has_looked_at_anything_else(folder: Path) -> None:
     process = begin(folder, "run", "crm.py")
     refused = milepost(folder, "run", "crm.py", "--source", "sqlite:///there-is-none.db")
-    let_go(folder)
+    process.kill()
     end(process)
 
     assert refused.status == 3
