@@ -1,0 +1,44 @@
+"""Which rounds are played: every point for what is quick, some of every kind for what takes its time. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from milepost.crashtest.fault import Effect, Fault, Kind, Moment, RandomKills, Script
+
+SLOW = (Kind.STALL, Kind.SLEEP)  # they wait for a lease to lapse
+DURABLE = (Effect.STORE_WRITE, Effect.COMMIT)
+
+
+def scripts(
+    effects: Sequence[Effect], *, kinds: Collection[Kind], points: int | None, random: int, seed: int
+) -> list[Script]:
+    """The rounds of a job with these effects, at the first ``points`` of them (None: at all)."""
+    upto = len(effects) if points is None else min(points, len(effects))
+    chosen: list[Script] = []
+    for kind in Kind:
+        if kind in kinds:
+            numbers = _some(effects[:upto]) if kind in SLOW else range(1, upto + 1)
+            chosen += [
+                Fault(kind=kind, moment=moment, number=number)
+                for number in numbers
+                for moment in _moments(kind, effects[number - 1])
+            ]
+    return chosen + [RandomKills(seed=seed, number=number) for number in range(1, random + 1)]
+
+
+def _moments(kind: Kind, effect: Effect) -> Iterator[Moment]:
+    """When it can happen. A lost answer is one to a commit that was made; an effect that was made cannot be dropped."""
+    if kind in (Kind.KILL, Kind.ERROR, Kind.DROP, Kind.STALL, Kind.SLEEP):
+        yield Moment.BEFORE
+    if kind in (Kind.KILL, Kind.ERROR) or (kind is Kind.LOST_ANSWER and effect in DURABLE):
+        yield Moment.AFTER
+
+
+def _some(effects: Sequence[Effect]) -> list[int]:
+    """The first and the last of every kind of effect."""
+    chosen = set()
+    for effect in dict.fromkeys(effects):
+        places = [number for number, each in enumerate(effects, start=1) if each is effect]
+        chosen |= {places[0], places[-1]}
+    return sorted(chosen)

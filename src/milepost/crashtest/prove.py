@@ -1,0 +1,238 @@
+"""Prove recovery on a job: run it undisturbed, break it at every point, run it again, compare."""
+
+from __future__ import annotations
+
+import random as chance
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from milepost.crashtest.choose import scripts
+from milepost.crashtest.compare import differences, varying
+from milepost.crashtest.content import LeftOut, content_of
+from milepost.crashtest.declared import Declared, declared_of
+from milepost.crashtest.fault import Kind, Script, script_named
+from milepost.crashtest.journal import read_journal
+from milepost.crashtest.launcher import Launcher, launching
+from milepost.crashtest.report import Report, Round
+from milepost.crashtest.rounds import Course, Stage, Undisturbed, play, run_undisturbed
+from milepost.crashtest.scratch import Place, Scratch, scratch_folder
+from milepost.crashtest.task import Task
+from milepost.errors import PlanError
+from milepost.wiring.find import split
+from milepost.wiring.run import NO_URLS, Urls
+
+AT_ONCE = 2  # rounds
+BY_URL = "milepost.wiring.openers:BY_URL"
+ALL_FAULTS: tuple[Kind, ...] = tuple(Kind)
+SLOWEST = 120.0  # seconds in which an undisturbed run has to do something before a round counts as stuck
+
+Tell = Callable[[str, object], None]
+
+
+def say_nothing(what: str, value: object) -> None:
+    """A Tell for those who only want the report."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is to be proven. ``points`` None: every point. ``replay``: that round alone. Limits are in seconds."""
+
+    reference: str
+    urls: Urls = NO_URLS
+    points: int | None = None
+    random: int = 0
+    seed: int = 0
+    faults: tuple[Kind, ...] = ALL_FAULTS
+    replay: str | None = None
+    openers: str = BY_URL
+    python_path: tuple[str, ...] = ()
+    batch_rows: int | None = None
+    limit: float | None = None
+
+
+def prove(
+    reference: str,
+    *,
+    urls: Urls = NO_URLS,
+    points: int | str = "all",
+    random: int = 0,
+    seed: int | None = None,
+    faults: Collection[str] = ("kill",),
+    replay: str | None = None,
+    openers: str = BY_URL,
+    python_path: Sequence[str] = (),
+    batch_rows: int | None = None,
+    limit: float | None = None,
+    tell: Tell = say_nothing,
+) -> Report:
+    """Crash test the job that ``reference`` names (FILE, FILE:NAME or module:name) on scratch copies; the report.
+
+    ``points``: faults at the first so many effects, or "all". ``random`` rounds are killed at moments drawn from
+    ``seed`` (one is drawn and reported where none is given). ``faults`` are names of Kind. ``replay`` plays the round
+    of that name alone. ``openers`` is "module:name" of other Openers than those by URL, ``python_path`` where such
+    modules are found. ``batch_rows`` makes batches small, so that there is something to break between them. A run that
+    takes longer than ``limit`` seconds counts as stuck. ``tell`` hears ("undisturbed", Undisturbed), ("rounds", how
+    many) and ("round", Round) as they come.
+
+    Raises PlanError where the job cannot be tested: it cannot be loaded or copied, or does not complete undisturbed.
+    """
+    wanted = Wanted(
+        reference=reference,
+        urls=urls,
+        points=None if points == "all" else int(points),
+        random=random,
+        seed=chance.SystemRandom().randrange(1_000_000) if seed is None else seed,
+        faults=tuple(Kind(each) for each in faults),
+        replay=replay,
+        openers=openers,
+        python_path=tuple(python_path),
+        batch_rows=batch_rows,
+        limit=limit,
+    )
+    if replay is not None:
+        script_named(replay)  # refused before anything is copied
+    with ExitStack() as stack:
+        root = stack.enter_context(scratch_folder())
+        launcher = stack.enter_context(launching())
+        launcher.clear_afterwards(root)
+        return _proven(wanted, root, launcher, tell)
+
+
+def _proven(wanted: Wanted, root: Path, launcher: Launcher, tell: Tell) -> Report:
+    declared = _ask(wanted, root, launcher)
+    place, _ = split(wanted.reference)
+    folder = Path(place).resolve().parent if Path(place).is_file() else None
+    scratch = Scratch(root=root, declared=declared, folder=folder)
+    scratch.prepare()
+    stage = Stage(
+        job=declared.name,
+        launcher=launcher,
+        scratch=scratch,
+        task=lambda where, journal: _task(wanted, where, journal),
+        limit=wanted.limit or SLOWEST,
+    )
+    undisturbed = _undisturbed(stage)
+    tell("undisturbed", undisturbed)
+    if wanted.limit is None:
+        stage = replace(stage, limit=SLOWEST / 2 + 20 * undisturbed.seconds)
+    effects = [effect for effect, _ in undisturbed.told.effects]
+    chosen: list[Script] = (
+        [script_named(wanted.replay)]
+        if wanted.replay
+        else scripts(effects, kinds=wanted.faults, points=wanted.points, random=wanted.random, seed=wanted.seed)
+    )
+    tell("rounds", len(chosen))
+    return Report(
+        job=declared.name,
+        seed=wanted.seed,
+        effects=len(effects),
+        rows=undisturbed.told.rows,
+        seconds=undisturbed.seconds,
+        batch_rows=wanted.batch_rows or declared.batch_rows,
+        steps=undisturbed.told.steps,
+        rollbacks=undisturbed.told.rollbacks,
+        rounds=tuple(_played(stage, chosen, undisturbed, tell)),
+        notes=(*scratch.notes, *_notes(undisturbed.left_out)),
+    )
+
+
+def _played(stage: Stage, chosen: list[Script], undisturbed: Undisturbed, tell: Tell) -> Iterator[Round]:
+    """The rounds in order, some at a time."""
+    pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="milepost crashtest")
+    try:
+        waiting = [pool.submit(play, stage, script, undisturbed) for script in chosen]
+        for each in waiting:
+            done = each.result()
+            tell("round", done)
+            yield done
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _ask(wanted: Wanted, root: Path, launcher: Launcher) -> Declared:
+    """Let a process load the user's file, where it is, and say what it declares."""
+    journal = root / "asked"
+    task = Task(
+        reference=wanted.reference,
+        folder=str(Path.cwd()),
+        journal=str(journal),
+        output=str(root / "output"),
+        source=wanted.urls.source,
+        target=wanted.urls.target,
+        store=wanted.urls.store,
+        python_path=wanted.python_path,
+        ask=True,
+    )
+    process = launcher.start(task)
+    if not process.wait(SLOWEST):
+        raise PlanError(f"{wanted.reference} was not loaded within {SLOWEST:.0f} seconds")
+    told = read_journal(journal)
+    if told.answer is None:
+        raise PlanError(told.error or f"{wanted.reference} ended its process while it was loaded", hint=told.hint)
+    return declared_of(told.answer)
+
+
+def _task(wanted: Wanted, place: Place, journal: Path) -> Task:
+    file, name = split(wanted.reference)
+    inside = Path(file).is_file()
+    reference = str(place.folder / Path(file).name) if inside else wanted.reference
+    return Task(
+        reference=f"{reference}:{name}" if inside and name else reference,
+        folder=str(place.folder),
+        journal=str(journal),
+        output=str(place.root / "output"),
+        source=place.source,
+        target=place.target,
+        store=place.store,
+        databases=place.databases,
+        environment={"MILEPOST_CRASHTEST": "1"},
+        openers=wanted.openers,
+        python_path=wanted.python_path,
+        batch_rows=wanted.batch_rows,
+    )
+
+
+def _undisturbed(stage: Stage) -> Undisturbed:
+    """The job run twice: what the two do not agree in is not compared."""
+    (first, one), (second, other) = run_undisturbed(stage, "undisturbed-1"), run_undisturbed(stage, "undisturbed-2")
+    _refuse_incomplete(first)
+    _refuse_incomplete(second)
+    everything = LeftOut()
+    contents = [content_of(course.place, stage.job, everything) for course in (first, second)]
+    left_out = varying(contents[0], contents[1], (first.place, second.place))
+    contents = [content_of(course.place, stage.job, left_out) for course in (first, second)]
+    apart = differences(contents[0], contents[1])
+    if apart:
+        raise PlanError(
+            f"two undisturbed runs of {stage.job} do not come to the same, so that no crash could be told from chance:"
+            f" {apart[0].message}",
+            hint="Let the job do the same each time; cp.now and cp.once keep what must not change.",
+        )
+    stage.scratch.drop(second.place)
+    told = first.told()[0]
+    return Undisturbed(place=first.place, told=told, content=contents[0], seconds=max(one, other), left_out=left_out)
+
+
+def _refuse_incomplete(course: Course) -> None:
+    told = course.told()[0]
+    if course.stuck:
+        raise PlanError(
+            f"the undisturbed run did not end within {course.stage.limit:.0f} seconds",
+            hint="Give it less to do (a smaller copy), or more time.",
+        )
+    if told.end != "complete":
+        raise PlanError(
+            f"the undisturbed run did not complete: {told.error or 'its process ended without a word'}",
+            hint=told.hint or "Mend that first; a crash test compares with a run that completes.",
+        )
+
+
+def _notes(left_out: LeftOut) -> Iterator[str]:
+    for table, columns in left_out.columns.items():
+        yield f"not compared, since two undisturbed runs differ in it: {table} ({', '.join(columns)})"
+    for what, names in (("table", left_out.tables), ("file", left_out.files), ("the result of", left_out.results)):
+        for name in sorted(names):
+            yield f"not compared, since two undisturbed runs differ in it: {what} {name or 'the job'}"

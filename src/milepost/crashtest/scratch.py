@@ -1,0 +1,161 @@
+"""Scratch copies of everything a job reads and writes. The real databases and files are only ever read."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+
+from milepost.crashtest.declared import Declared, file_of
+from milepost.crashtest.sqlite_copy import copy_file, forget_store
+from milepost.errors import PlanError
+
+FOLDERS_LEFT_OUT = ("__pycache__", "venv", "node_modules", ".*")
+FILES_LEFT_OUT = ("*.pyc", "*.lease", "*-wal", "*-shm", "*-journal")
+MOST_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where one round takes place: its own working folder, and its own copy of what the job writes.
+
+    ``databases`` maps real places to the scratch URLs, ``written`` are those that belong to this round.
+    """
+
+    name: str
+    root: Path
+    folder: Path
+    source: str | None
+    target: str | None
+    store: str
+    databases: Mapping[str, str]
+    written: tuple[str, ...]
+
+
+@dataclass
+class Scratch:
+    """The copies that every round starts from."""
+
+    root: Path
+    declared: Declared
+    folder: Path | None  # FILE's own; None for a module
+    notes: list[str] = field(default_factory=list)
+    _originals: dict[str, Path] = field(default_factory=dict)
+
+    def prepare(self) -> None:
+        """Copy what is real. Raises PlanError where a copy cannot be made."""
+        (self.root / "rounds").mkdir()
+        (self.root / "folder").mkdir()
+        if self.folder is not None:
+            self._copy_folder(self.folder)
+        for number, (place, url) in enumerate({**self.declared.read, **self.declared.written}.items()):
+            self._copy_database(number, place, url)
+
+    def fresh(self, name: str) -> Place:
+        """A place where nothing has happened yet."""
+        root = self.root / "rounds" / name.replace(":", "-")
+        folder = root / "folder"
+        shutil.copytree(self.root / "folder", folder, symlinks=True)
+        databases = {place: self._shared(place, url, folder) for place, url in self.declared.read.items()}
+        own = {place: self._own(place, url, root) for place, url in self.declared.written.items()}
+        return Place(
+            name=name,
+            root=root,
+            folder=folder,
+            source=self._scratch_of(self.declared.source, {**databases, **own}),
+            target=self._scratch_of(self.declared.target, {**databases, **own}),
+            store=self._scratch_of(self.declared.store, own) or "",
+            databases={**databases, **own},
+            written=tuple(own.values()),
+        )
+
+    def drop(self, place: Place) -> None:
+        """Clear the place away."""
+        shutil.rmtree(place.root)
+
+    def _copy_folder(self, folder: Path) -> None:
+        bytes_in_all = 0
+        for file in files_below(folder):
+            if self._is_database(file):
+                continue
+            bytes_in_all += file.stat().st_size
+            if bytes_in_all > MOST_BYTES:
+                raise PlanError(
+                    f"the folder {folder} is too large to be copied for every round",
+                    hint="Put the file, and what it reads, into a folder of its own.",
+                )
+            copy = self.root / "folder" / file.relative_to(folder)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, copy)
+
+    def _is_database(self, file: Path) -> bool:
+        return str(file.resolve()) in {**self.declared.read, **self.declared.written}
+
+    def _copy_database(self, number: int, place: str, url: str) -> None:
+        real = file_of(url)
+        if real is None:
+            raise PlanError("a crash test on PostgreSQL is not there yet", hint="Use SQLite files.")
+        if not real.exists() and url == self.declared.store != self.declared.target:
+            return
+        copy = self._originals[place] = self.root / "originals" / f"{number}.db"
+        copy_file(real, copy)
+        if place in self.declared.written and forget_store(copy):
+            self.notes.append(f"what the store in {real} knows of earlier runs is left out: every round begins anew")
+
+    def _shared(self, place: str, url: str, folder: Path) -> str:
+        """What is only read: one copy for all rounds, seen in each folder where the real one is in FILE's."""
+        copy = self._originals[place]
+        beside = self._inside(url)
+        if beside is not None:
+            seen = folder / beside
+            seen.parent.mkdir(parents=True, exist_ok=True)
+            seen.symlink_to(copy)
+        return f"sqlite:///{copy}"
+
+    def _own(self, place: str, url: str, root: Path) -> str:
+        beside = self._inside(url)
+        file = root / "folder" / beside if beside is not None else root / "databases" / f"{Path(place).name}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if place in self._originals:
+            shutil.copyfile(self._originals[place], file)
+        return f"sqlite:///{file}"
+
+    def _inside(self, url: str) -> Path | None:
+        file = file_of(url)
+        if file is None or self.folder is None or not file.is_relative_to(self.folder):
+            return None
+        return file.relative_to(self.folder)
+
+    def _scratch_of(self, url: str | None, databases: Mapping[str, str]) -> str | None:
+        if url is None:
+            return None
+        known = {**self.declared.read, **self.declared.written}
+        return next((databases[place] for place, real in known.items() if real == url), None)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A private folder that is gone when the block is left."""
+    root = Path(tempfile.mkdtemp(prefix="milepost-crashtest-")).resolve()
+    try:
+        yield root
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Every file that belongs to a job: neither what Python makes, nor what a database keeps beside itself."""
+    for each in sorted(folder.iterdir()):
+        if each.is_dir():
+            if not each.is_symlink() and not _matches(each, FOLDERS_LEFT_OUT):
+                yield from files_below(each)
+        elif each.is_file() and not _matches(each, FILES_LEFT_OUT):
+            yield each
+
+
+def _matches(file: Path, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch(file.name, pattern) for pattern in patterns)

@@ -1,0 +1,124 @@
+"""Stores, sources and targets whose effects are counted. What they do is what the wrapped ones do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, cast
+
+from milepost.crashtest.fault import Effect
+from milepost.crashtest.player import Player
+from milepost.jobs.lease import Lease
+from milepost.jobs.ledger import Entry
+from milepost.jobs.state import Record
+from milepost.jobs.store import Store
+from milepost.migration.object import Object
+from milepost.migration.source import Key, Row, Source
+from milepost.migration.target import Loaded, Loading, Target
+from milepost.wiring.openers import Openers
+
+WRITES = {"acquire", "release", "put", "append", "rewind", "remember", "replace"}
+READS = {"highest", "count"}
+
+
+class CountedStore:
+    """A store; each of its writes is an effect, and so is the commit of a transaction. Reads are not."""
+
+    def __init__(self, store: Store, player: Player) -> None:
+        self._store = store
+        self._player = player
+        self._depth = 0
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self._store, name)
+        return partial(self._write, name, member) if name in WRITES else member
+
+    @contextmanager
+    def transaction(self, lease: Lease) -> Iterator[Any]:
+        number = 0
+        with self._store.transaction(lease) as connection:
+            self._depth += 1
+            try:
+                yield connection
+            finally:
+                self._depth -= 1
+            if not self._depth:
+                number = self._player.before(Effect.COMMIT, "")
+        if number:
+            self._player.after(number)
+
+    def _write(self, name: str, write: Callable[..., Any], *arguments: Any, **settings: Any) -> Any:
+        with self._player.effect(Effect.STORE_WRITE, " ".join([name, *_about(arguments)])):
+            return write(*arguments, **settings)
+
+
+class CountedSource:
+    """A source; each list of rows that it gives is an effect."""
+
+    def __init__(self, source: Source, player: Player, name: str) -> None:
+        self._source = source
+        self._player = player
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self._source, name)
+        return partial(self._read, name, member) if name in READS else member
+
+    def read(self, after: Key | None, upto: Key | None, chunk: int) -> Generator[list[Row], None, None]:
+        chunks = self._source.read(after, upto, chunk)
+        while True:
+            with self._player.effect(Effect.SOURCE_READ, self._name):
+                rows = next(chunks, None)
+            if rows is None:
+                return
+            self._player.read(len(rows))
+            yield rows
+
+    def _read(self, name: str, read: Callable[..., Any], *arguments: Any) -> Any:
+        with self._player.effect(Effect.SOURCE_READ, f"{self._name} {name}"):
+            return read(*arguments)
+
+
+class CountedTarget:
+    """A target; each batch that it is given is an effect."""
+
+    def __init__(self, target: Target, player: Player, name: str) -> None:
+        self._target = target
+        self._player = player
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._target, name)
+
+    def load(self, connection: Any, rows: Sequence[Row], loading: Loading) -> Loaded:
+        with self._player.effect(Effect.TARGET_WRITE, self._name):
+            return self._target.load(connection, rows, loading)
+
+
+def counted(openers: Openers, player: Player) -> Openers:
+    """Openers that give what ``openers`` give, counted."""
+
+    def store(url: str, *, create: bool) -> Store | None:
+        opened = openers.store(url, create=create)
+        return cast("Store", CountedStore(opened, player)) if create and opened is not None else opened
+
+    def source(each: Object, url: str | None) -> Source:
+        return cast("Source", CountedSource(openers.source(each, url), player, each.name))
+
+    def target(each: Object, url: str | None) -> Target:
+        return cast("Target", CountedTarget(openers.target(each, url), player, each.name))
+
+    return Openers(store=store, source=source, target=target)
+
+
+def _about(arguments: Sequence[Any]) -> Iterator[str]:
+    """Which checkpoint a store's write is about, and which state or name it writes."""
+    texts = [each for each in arguments if isinstance(each, str)]
+    yield from (each or "the job" for each in texts[:2])  # a third would be a value
+    for each in arguments:
+        match each:
+            case Record():
+                yield f"{each.path or 'the job'} {each.state}"
+            case Entry():
+                yield each.path
