@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from milepost.errors import Fatal
 from milepost.jobs.attempt import attempt
 from milepost.jobs.event import RowsExpected, Told
+from milepost.jobs.intent import INTENT, WITNESS, Intent
 from milepost.jobs.json_value import as_json
 from milepost.jobs.ledger import Counts, RejectedRow
 from milepost.jobs.progress import Progress
@@ -35,6 +36,7 @@ class Checkpoint:
         self._session = progress.session
         self.names = names  # the path, part by part
         self._remembered: dict[str, JSON] | None = None
+        self._intent: Intent | None = None  # of the batch at hand, where it is going out of the store's reach
 
     # -- where it stands
 
@@ -152,6 +154,20 @@ class Checkpoint:
         The path and the batch number of the rejects are filled in.
         """
         self._progress.append(low, as_json(high, f"the position of {self.path}"), counts, rejects)
+
+    def intend(self, intent: Intent) -> None:
+        """Make durable what is about to be done outside the store: from now on until ``done`` it is in doubt."""
+        self.replace(INTENT, intent.as_json())
+        self._intent = intent
+
+    def done(self, intent: Intent) -> None:
+        """Add what was intended to the ledger, and forget the intent, in one transaction."""
+        with self.transaction():
+            self._progress.append(intent.low, intent.high, intent.counts, intent.rejects)
+            self.replace(INTENT, None)
+            if intent.witness is not None:
+                self.replace(WITNESS, intent.witness)
+        self._intent = None
 
     def remember(self, name: str, value: JSON) -> JSON:
         """Record ``value`` for this path unless there is one under ``name``; return the recorded one."""

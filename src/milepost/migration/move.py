@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from milepost.clock import Clock
 from milepost.errors import Fatal
 from milepost.jobs.checkpoint import Checkpoint
+from milepost.jobs.intent import Intent
 from milepost.jobs.ledger import Counts, RejectedRow
 from milepost.jobs.state import JSON
+from milepost.migration.apart import Apart
 from milepost.migration.check import check_columns
 from milepost.migration.gather import BatchLimits, gather
 from milepost.migration.keys import decode, encode, readable
 from milepost.migration.limit import allowed
 from milepost.migration.object import Object
+from milepost.migration.outside import Outside
 from milepost.migration.pin import Pin
 from milepost.migration.restructure import Restructured, Unmoved, masked, picker, rename, restructure, torn, without
-from milepost.migration.source import Row, Source
+from milepost.migration.source import Key, Row, Source
 from milepost.migration.target import Loaded, Loading, Parent, Target
 from milepost.migration.trial import Trial
+from milepost.migration.way import Done, Together, Way
 
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """All that is needed to move one object: its declaration, both ends, and the limits."""
+    """All that is needed to move one object: its declaration, both ends, and the limits.
+
+    ``outside`` is given where the store is not in the target's database.
+    """
 
     object: Object
     source: Source
@@ -35,6 +43,7 @@ class Route:
     max_rejects: int | str
     clock: Clock
     trial: Trial | None = None  # of the function, on the first rows to come
+    outside: Outside | None = None
 
 
 def move(checkpoint: Checkpoint, route: Route, pin: Pin) -> JSON:
@@ -46,7 +55,11 @@ def move(checkpoint: Checkpoint, route: Route, pin: Pin) -> JSON:
     checkpoint.expect(pin.rows)
     if pin.rows == 0:
         return
-    batches = Batches(checkpoint, route, pin)
+    way = Together(checkpoint) if route.outside is None else Apart(checkpoint, route.outside)
+    doubtful = way.in_doubt()
+    batches = Batches(checkpoint, route, pin, way)
+    if doubtful is not None:
+        batches.replay(doubtful)
     chunks = route.source.read(decode(checkpoint.position), decode(pin.end), route.limits.chunk)
     for rows in gather(chunks, route.limits, route.clock):
         with no_garbage_collection():
@@ -75,11 +88,25 @@ def no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """Source rows that are to go together, up to the key ``high``.
+
+    Where they go a second time (``again``), ``rejects`` are those among them that were refused then.
+    """
+
+    rows: list[Row]
+    high: JSON
+    rejects: tuple[RejectedRow, ...] = ()
+    again: Intent | None = None
+
+
 class Batches:
     """The batches of one object in one run: what they share, and the commit of each."""
 
-    def __init__(self, checkpoint: Checkpoint, route: Route, pin: Pin) -> None:
+    def __init__(self, checkpoint: Checkpoint, route: Route, pin: Pin, way: Way) -> None:
         self.checkpoint = checkpoint
+        self.way = way
         self.route = route
         self.pin = pin
         known = checkpoint.recall()
@@ -93,40 +120,62 @@ class Batches:
         Where a function splits rows, a source row goes whole or not at all: when a part of one is refused, the
         transaction is given up and the batch loaded again without that row.
         """
-        batch = self._restructure(rows)
-        while halves := self._attempt(rows, batch):
+        self._commit(Taken(rows=rows, high=encode(self._key(rows[-1]))))
+
+    def replay(self, intent: Intent) -> None:
+        """Load the batch that is in doubt once more, by upsert: its very range, without what it refused then.
+
+        Rows that it had loaded are met and left as they are. Where the source has changed since, what it holds now is
+        loaded.
+        """
+        read = self.route.source.read(decode(intent.low), decode(intent.high), self.route.limits.chunk)
+        every, key = [row for chunk in read for row in chunk], self._key
+        refused = {json.dumps(one.key): one for one in intent.rejects}
+        before = [refused.get(json.dumps(readable(key(row)))) for row in every]
+        self._commit(
+            Taken(
+                rows=[row for row, reject in zip(every, before, strict=True) if reject is None],
+                high=encode(key(every[-1])) if every else intent.high,
+                rejects=tuple(reject for reject in before if reject is not None),
+                again=intent,
+            )
+        )
+
+    def _commit(self, taken: Taken) -> None:
+        batch = self._restructure(taken.rows)
+        while halves := self._attempt(taken, batch):
             batch = without(batch, halves)
 
-    def _attempt(self, rows: list[Row], batch: Restructured) -> list[Unmoved]:
+    def _attempt(self, taken: Taken, batch: Restructured) -> list[Unmoved]:
         """Commit the batch and return nothing, or return the rows that would go in part only."""
         try:
-            with self.checkpoint.transaction() as connection:
-                outcome = self._load(connection, batch)
+            with self.way.transaction(acts=bool(batch.rows)) as connection:
+                outcome = self._load(connection, batch, upsert=taken.again is not None)
                 refused = [
                     Unmoved(index=batch.origins[one.index], stage=one.stage, reason=masked(one.reason))
                     for one in outcome.refused
                 ]
                 _keep_whole(batch, refused)
-                self._record(rows, batch, outcome, refused)
+                self.way.record(connection, self._done(taken, batch, outcome, refused))
         except _Torn as found:
             return found.halves
         self.columns = self.columns or (batch.columns if batch.rows else ())
         return []
 
-    def _load(self, connection: object, batch: Restructured) -> Loaded:
+    def _load(self, connection: object, batch: Restructured, *, upsert: bool) -> Loaded:
         if not batch.rows:
             return Loaded(loaded=0, unchanged=0)
         if not self.columns:
             check_columns(self.route.object, self.route.target.describe(), batch.columns)
             self.checkpoint.replace("columns", {"names": list(batch.columns), "definition": self.pin.fingerprint})
-        return self.route.target.load(connection, batch.rows, self._loading(batch.columns))
+        return self.route.target.load(connection, batch.rows, self._loading(batch.columns, upsert=upsert))
 
-    def _loading(self, columns: tuple[str, ...]) -> Loading:
+    def _loading(self, columns: tuple[str, ...], *, upsert: bool) -> Loading:
         each = self.route.object
         return Loading(
             columns=columns,
             key=each.target_key,
-            fresh=self.fresh,
+            fresh=self.fresh and not upsert,
             last_wins=each.on_duplicate == "last",
             parents=tuple(
                 Parent(object=parent.name, columns=columns, table=parent.target.name, key=parent.target_key)
@@ -143,30 +192,45 @@ class Batches:
             return restructure(each, lambda row: function(row, self.checkpoint), names, rows, self.columns)
         return restructure(each, self.route.trial or function, names, rows, self.columns)
 
-    def _record(self, rows: list[Row], batch: Restructured, outcome: Loaded, refused: list[Unmoved]) -> None:
+    def _done(self, taken: Taken, batch: Restructured, outcome: Loaded, refused: list[Unmoved]) -> Done:
         unmoved = sorted([*batch.rejects, *refused], key=lambda one: one.index)
-        names = self.route.source.columns
-        key = picker([names.index(name) for name in self.route.source.key])
-        rejects = [self._reject(names, rows[one.index], key(rows[one.index]), one) for one in unmoved]
-        self._check_limit(len(rows), rejects)
+        rejects = [*taken.rejects, *self._rejects(taken.rows, unmoved)]
+        read = len(taken.rows) + len(taken.rejects)
+        self._check_limit(read, rejects)
         counts = Counts(
-            read=len(rows),
+            read=read,
             loaded=outcome.loaded,
             unchanged=outcome.unchanged,
             filtered=batch.filtered,
             rejected=len(rejects),
         )
-        self.checkpoint.append(self.checkpoint.position, encode(key(rows[-1])), counts, rejects)
-
-    def _reject(self, names: tuple[str, ...], row: Row, key: Row, unmoved: Unmoved) -> RejectedRow:
-        return RejectedRow(
-            path=self.checkpoint.path,
-            seq=self.checkpoint.batches + 1,
-            stage=unmoved.stage,
-            reason=unmoved.reason,
-            key=readable(key),
-            content={name: readable(value) for name, value in zip(names, row, strict=True)},
+        return Done(
+            low=self.checkpoint.position,
+            high=taken.high,
+            counts=counts if taken.again is None else counts_of_both(taken.again.counts, counts),
+            rejects=rejects,
+            last=last_key(batch, outcome, self.route.object.target_key),
+            again=taken.again,
         )
+
+    @property
+    def _key(self) -> Callable[[Row], Key]:
+        """Picks a source row's key."""
+        names = self.route.source.columns
+        return picker([names.index(name) for name in self.route.source.key])
+
+    def _rejects(self, rows: list[Row], unmoved: list[Unmoved]) -> Iterator[RejectedRow]:
+        names, key = self.route.source.columns, self._key
+        for one in unmoved:
+            row = rows[one.index]
+            yield RejectedRow(
+                path=self.checkpoint.path,
+                seq=self.checkpoint.batches + 1,
+                stage=one.stage,
+                reason=one.reason,
+                key=readable(key(row)),
+                content={name: readable(value) for name, value in zip(names, row, strict=True)},
+            )
 
     def _check_limit(self, read: int, rejects: list[RejectedRow]) -> None:
         before = self.checkpoint.counts
@@ -184,10 +248,23 @@ class Batches:
         )
 
     def _look_whether_fresh(self) -> bool:
-        with self.checkpoint.transaction() as connection:
+        with self.way.transaction() as connection:
             fresh = self.route.target.is_empty(connection)
             self.checkpoint.replace("fresh", {"table": self.route.object.target.name, "fresh": fresh})
         return fresh
+
+
+def last_key(batch: Restructured, outcome: Loaded, key: tuple[str, ...]) -> Key | None:
+    """The target key of the last row that went in; None where none did."""
+    refused = {one.index for one in outcome.refused}
+    last = next((place for place in reversed(range(len(batch.rows))) if place not in refused), None)
+    return None if last is None else picker([batch.columns.index(name) for name in key])(batch.rows[last])
+
+
+def counts_of_both(before: Counts, now: Counts) -> Counts:
+    """Of a batch that was loaded twice: what the first time was to do, if the second met the very same rows."""
+    alike = replace(now, loaded=before.loaded, unchanged=before.unchanged) == before
+    return before if alike and before.loaded + before.unchanged == now.loaded + now.unchanged else now
 
 
 def _keep_whole(batch: Restructured, refused: list[Unmoved]) -> None:

@@ -9,6 +9,7 @@ from milepost.databases.postgres import need_driver
 from milepost.databases.url import expand, scheme, sqlite_path
 from milepost.errors import PlanError
 from milepost.migration.object import Object
+from milepost.migration.outside import Outside
 from milepost.migration.rows import RowsSource
 from milepost.migration.source import Source
 from milepost.migration.table import Query, Rows
@@ -50,6 +51,16 @@ def open_target(each: Object, url: str | None) -> Target:
     from milepost.connectors.sql.postgres.target import PostgresTarget
 
     return PostgresTarget(url, name=each.target.name, key=each.target_key)
+
+
+def open_outside(each: Object, url: str | None, job: str) -> Outside:
+    """The transactions of the object's target, where the store is in another database; likewise."""
+    url = expand(_needed(each.target.database or url, each, "target"))
+    if _database(url, each, "target") == "sqlite":
+        from milepost.connectors.sql.sqlite.outside import SqliteOutside
+
+        return SqliteOutside(url, name=each.target.name, key=each.target_key)
+    raise PlanError(f"{job}: {each.name}: a store outside a PostgreSQL target is not supported yet")
 
 
 def place_of(url: str | None) -> str | None:

@@ -27,6 +27,7 @@ from milepost.migration.pin import Pin, check_definition, freeze, name_of, reads
 from milepost.migration.plan import ObjectPlan, Plan
 from milepost.migration.table import Rows
 from milepost.migration.trial import Trial
+from milepost.wiring.emptied import find_emptied
 from milepost.wiring.ends import connect_read_only, place_of
 from milepost.wiring.openers import Openers
 
@@ -66,7 +67,7 @@ class Migrating:
         self.objects = in_order(self.migration.objects)
         self.accepted = accepted
         self._check_accepted()
-        self._check_store()
+        self._refuse_forgetting()
         self._look_into_store()
         for each in self.objects:
             if stop is not None and stop.requested:
@@ -76,6 +77,7 @@ class Migrating:
                 route = self._route(each)
                 self.routes[each.name] = replace(route, trial=self._check_route(route))
                 close(route)  # it opens again when it is read; a hundred objects are not a hundred connections
+        self._tell_emptied()
 
     def state(self, each: Object) -> State:
         record = self.records.get(each.name)
@@ -127,16 +129,17 @@ class Migrating:
         if unknown:
             raise PlanError(f"{self.migration.name} has no object {', '.join(sorted(unknown))} to accept a change of")
 
-    def _check_store(self) -> None:
-        """The rows and their checkpoint must be able to commit together."""
-        for each in self.objects:
-            url = each.target.database or self.target
-            if url is not None and not same_database(expand(url), self.store):
-                raise PlanError(
-                    f"{each.name}: a store outside the target's database ({hide_password(self.store)})"
-                    " is not supported yet",
-                    hint="Leave store= out; the store is then kept in the target's own database.",
-                )
+    def _refuse_forgetting(self) -> None:
+        if scheme(self.store) == "memory":
+            raise PlanError(
+                f"{self.migration.name}: a store in memory cannot say, after a crash, what is in the target",
+                hint="Leave store= out; the store is then kept in the target's own database.",
+            )
+
+    def _is_outside(self, each: Object) -> bool:
+        """Whether rows and checkpoint of the object are in two databases, and cannot commit together."""
+        url = each.target.database or self.target
+        return url is not None and not same_database(expand(url), self.store)
 
     def _look_into_store(self) -> None:
         store = self.openers.store(self.store, create=False)
@@ -156,6 +159,13 @@ class Migrating:
         if told:
             self.told[each.name] = told
 
+    def _tell_emptied(self) -> None:
+        found = find_emptied(
+            self.objects, self.records, accepted=self.accepted, openers=self.openers, url=self.target
+        )
+        for each, said in found:
+            self.told[each.name] = "\n".join(filter(None, (self.told.get(each.name), said)))
+
     def _read_from(self, each: Object) -> str | None:
         """Which database the object's rows come from; None where the user's own function reads them."""
         return None if isinstance(each.source, Rows) else place_of(each.source.database or self.source)
@@ -169,6 +179,7 @@ class Migrating:
             limits=BatchLimits(rows=self.migration.batch_rows),
             max_rejects=self.migration.max_rejects if own is None else own,
             clock=self.clock,
+            outside=self.openers.outside(each, self.target, self.migration.name) if self._is_outside(each) else None,
         )
 
     def _check_route(self, route: Route) -> Trial | None:
@@ -259,6 +270,8 @@ def close(route: Route) -> None:
     """Close what the route itself opened. The store is then the last to close a SQLite file, and folds its WAL in."""
     route.source.close()
     route.target.close()
+    if route.outside is not None:
+        route.outside.close()
 
 
 def _call_all(checkpoint: Checkpoint, steps: list[OwnStep]) -> None:

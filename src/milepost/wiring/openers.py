@@ -8,9 +8,10 @@ from typing import Protocol
 
 from milepost.jobs.store import Store
 from milepost.migration.object import Object
+from milepost.migration.outside import Outside
 from milepost.migration.source import Source
 from milepost.migration.target import Target
-from milepost.wiring.ends import open_source, open_target
+from milepost.wiring.ends import open_outside, open_source, open_target
 from milepost.wiring.open import open_store
 
 
@@ -27,6 +28,7 @@ class Openers:
     store: OpenStore = open_store
     source: Callable[[Object, str | None], Source] = open_source
     target: Callable[[Object, str | None], Target] = open_target
+    outside: Callable[[Object, str | None, str], Outside] = open_outside
 
 
 BY_URL = Openers()
