@@ -1,0 +1,35 @@
+"""A target table that holds no row any more, though rows were loaded into it: what is to be said, or refused. Pure."""
+
+from __future__ import annotations
+
+from milepost.errors import PlanError
+from milepost.jobs.state import Record, State
+from milepost.migration.object import Object
+
+
+def should_hold_rows(each: Object, record: Record | None) -> bool:
+    """Whether the object's table must hold a row, unless somebody else took them out.
+
+    Not so while the object's own rollback is to run, or was killed in the middle of it.
+    """
+    if record is None or not record.counts.loaded + record.counts.unchanged:
+        return False
+    return record.state is State.COMPLETE or each.undo is None
+
+
+def judge_empty(each: Object, record: Record, *, accepted: bool) -> str | None:
+    """What to tell of such a table that is empty; None where ``accepted`` says to go on behind what was lost.
+
+    Raises PlanError, with the ways out, where the object is half done: going on would leave out what was loaded before.
+    """
+    rows = record.counts.loaded + record.counts.unchanged
+    found = f"its table {each.target.name} is empty now, though {rows:,} rows were loaded into it"
+    if record.state is State.COMPLETE:
+        return f"{each.name} is complete, and {found}. Nothing is loaded again unless it is rewound"
+    if accepted:
+        return None
+    raise PlanError(
+        f"{each.name} is half done, and {found}: somebody deleted them since",
+        hint=f"Three ways out: start the object again (milepost rewind FILE {each.name}), put the rows back, or go on"
+        f" behind them, without them (--accept-changed {each.name}).",
+    )
