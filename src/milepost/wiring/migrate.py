@@ -67,7 +67,7 @@ class Migrating:
         self.objects = in_order(self.migration.objects)
         self.accepted = accepted
         self._check_accepted()
-        self._check_store()
+        self._refuse_forgetting()
         self._look_into_store()
         for each in self.objects:
             if stop is not None and stop.requested:
@@ -129,16 +129,17 @@ class Migrating:
         if unknown:
             raise PlanError(f"{self.migration.name} has no object {', '.join(sorted(unknown))} to accept a change of")
 
-    def _check_store(self) -> None:
-        """The rows and their checkpoint must be able to commit together."""
-        for each in self.objects:
-            url = each.target.database or self.target
-            if url is not None and not same_database(expand(url), self.store):
-                raise PlanError(
-                    f"{each.name}: a store outside the target's database ({hide_password(self.store)})"
-                    " is not supported yet",
-                    hint="Leave store= out; the store is then kept in the target's own database.",
-                )
+    def _refuse_forgetting(self) -> None:
+        if scheme(self.store) == "memory":
+            raise PlanError(
+                f"{self.migration.name}: a store in memory cannot say, after a crash, what is in the target",
+                hint="Leave store= out; the store is then kept in the target's own database.",
+            )
+
+    def _is_outside(self, each: Object) -> bool:
+        """Whether rows and checkpoint of the object are in two databases, and cannot commit together."""
+        url = each.target.database or self.target
+        return url is not None and not same_database(expand(url), self.store)
 
     def _look_into_store(self) -> None:
         store = self.openers.store(self.store, create=False)
@@ -176,6 +177,7 @@ class Migrating:
             limits=BatchLimits(rows=self.migration.batch_rows),
             max_rejects=self.migration.max_rejects if own is None else own,
             clock=self.clock,
+            outside=self.openers.outside(each, self.target, self.migration.name) if self._is_outside(each) else None,
         )
 
     def _check_route(self, route: Route) -> Trial | None:
@@ -266,6 +268,8 @@ def close(route: Route) -> None:
     """Close what the route itself opened. The store is then the last to close a SQLite file, and folds its WAL in."""
     route.source.close()
     route.target.close()
+    if route.outside is not None:
+        route.outside.close()
 
 
 def _call_all(checkpoint: Checkpoint, steps: list[OwnStep]) -> None:
