@@ -87,3 +87,27 @@ def test_the_thread_stops_beating_once_the_lease_is_lost() -> None:
         heartbeat._thread.join(30)
         assert not heartbeat._thread.is_alive()
     assert store.renewed == 1
+
+
+def test_after_a_fault_the_lease_is_renewed_more_often_until_it_goes_through() -> None:
+    waited = []
+
+    class Ended:
+        def wait(self, seconds):
+            waited.append(seconds)
+            return len(waited) == 5
+
+    heartbeat = Heartbeat(Renewing(None, Retryable("no answer"), Retryable("nor now"), None), lease(ttl=60))
+    heartbeat._ended = Ended()
+    heartbeat._run()
+    assert waited == [20, 20, 2, 2, 20]
+
+
+def test_faults_in_a_row_are_told_once() -> None:
+    heartbeat = Heartbeat(Renewing(Retryable("no answer"), Retryable("nor now"), None, Retryable("again")), lease())
+    seen = []
+    for _ in range(4):
+        heartbeat.beat()
+        seen.append(heartbeat.trouble and str(heartbeat.trouble))
+        heartbeat.trouble = None  # as the session does that tells it
+    assert seen == ["no answer", None, None, "again"]

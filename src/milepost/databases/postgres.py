@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from milepost.databases.passing import postgres_passes, postgres_refuses
 from milepost.databases.refused import refused_commit
 from milepost.databases.url import hide_password
-from milepost.errors import MilepostError, PlanError, Retryable, StoreError
+from milepost.errors import Fatal, MilepostError, PlanError, Retryable, StoreError
 
 if TYPE_CHECKING:
     import psycopg
@@ -25,6 +26,8 @@ SETTINGS = {
     "default_transaction_isolation": "read committed",
 }
 
+# What older servers do not know. It looks every second whether the client of a long statement is still there.
+NEWER = {"client_connection_check_interval": "1s", "idle_session_timeout": "0", "transaction_timeout": "0"}
 
 # What a URL may say otherwise. A network that drops packets without a word is noticed within a minute or so.
 CONNECTION = {
@@ -37,6 +40,12 @@ CONNECTION = {
 }
 
 
+CANCELLED = (
+    "Somebody, or a limit on the time of a statement that a pooler keeps, ended it; it would end so again. "
+    "Raise the limit, or make batches smaller (batch_rows=); the same command resumes."
+)
+
+
 def need_driver() -> None:
     """Raise PlanError with the line to type where psycopg is not installed. To be called before importing it."""
     try:
@@ -46,9 +55,6 @@ def need_driver() -> None:
             f"PostgreSQL needs the extra 'postgres', which is not installed or not complete ({error})",
             hint="pip install 'milepost[postgres]'",
         ) from error
-
-
-LOST = ("08", "57")  # SQLSTATE classes: the connection failed; the server's operator ended it
 
 
 def connect(url: str, *, read_only: bool = False, application: str = "milepost") -> psycopg.Connection[Any]:
@@ -69,7 +75,8 @@ def connect(url: str, *, read_only: bool = False, application: str = "milepost")
         raise _refusal(url, error) from None
     try:
         _refuse_bytes(connection, url)
-        _settle(connection, read_only)
+        with explained(hide_password(url)):
+            _settle(connection, read_only)
     except BaseException:
         connection.close()
         raise
@@ -100,15 +107,24 @@ def _settle(connection: psycopg.Connection[Any], read_only: bool) -> None:
         settings["synchronous_commit"] = "on"  # durable means fsynced, whatever the server's default is
     chosen = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
     connection.execute(f"SELECT {chosen}".encode())
-    _notice_our_death(connection)
+    _settle_what_is_known(connection)
 
 
-def _notice_our_death(connection: psycopg.Connection[Any]) -> None:
-    """Where the server can, it looks every second whether the client of a long statement is still there."""
+def _settle_what_is_known(connection: psycopg.Connection[Any]) -> None:
     import psycopg
 
-    with suppress(psycopg.errors.InvalidParameterValue, psycopg.errors.UndefinedObject):
-        connection.execute("SET client_connection_check_interval = '1s'")
+    for name, value in NEWER.items():
+        with suppress(psycopg.errors.InvalidParameterValue, psycopg.errors.UndefinedObject):
+            connection.execute(f"SET {name} = '{value}'".encode())
+
+
+def is_passing(error: psycopg.Error) -> bool:
+    """Whether the same work may go through later: the connection was lost, or others were in the way."""
+    from psycopg import OperationalError
+
+    if error.sqlstate is None:  # the driver's own word
+        return isinstance(error, OperationalError)
+    return postgres_passes(error.sqlstate)
 
 
 @contextmanager
@@ -123,6 +139,20 @@ def explained(where: str) -> Iterator[None]:
         if told is None:
             raise
         raise told from error
+
+
+@contextmanager
+def users_own(where: str) -> Iterator[None]:
+    """Around what others do on a connection of ours: only their errors that pass become MilepostErrors."""
+    import psycopg
+
+    try:
+        yield
+    except psycopg.Error as error:
+        if not is_passing(error):
+            raise
+        said = error.diag.message_primary or str(error).strip()
+        raise _passing(where, error, said) from error
 
 
 @contextmanager
@@ -141,7 +171,7 @@ def committing(where: str) -> Iterator[None]:
 
 
 def _explanation(where: str, error: psycopg.Error) -> MilepostError | None:
-    from psycopg import OperationalError, errors
+    from psycopg import errors
 
     said = error.diag.message_primary or str(error).strip()
     if isinstance(error, errors.DiskFull):
@@ -150,14 +180,20 @@ def _explanation(where: str, error: psycopg.Error) -> MilepostError | None:
         return StoreError(f"{where} cannot be used: {said}", hint="Check what the user of the URL may do there.")
     if isinstance(error, errors.UndefinedTable | errors.UndefinedColumn):
         return StoreError(f"{where} was changed meanwhile: {said}", hint="Keep it; restore a backup if need be.")
-    clash = errors.LockNotAvailable | errors.SerializationFailure | errors.DeadlockDetected
-    gone = isinstance(error, OperationalError) and (error.sqlstate is None or error.sqlstate[:2] in LOST)
-    if gone or isinstance(error, clash):
-        return Retryable(
-            f"the connection to {where} failed: {said}",
-            hint="Check that the server runs and can be reached; then run the same command to resume.",
-        )
-    return None
+    if isinstance(error, errors.QueryCanceled):
+        return Fatal(f"{where} cancelled a statement: {said}", hint=CANCELLED)
+    return _passing(where, error, said) if is_passing(error) else None
+
+
+def _passing(where: str, error: psycopg.Error, said: str) -> Retryable:
+    from psycopg import errors
+
+    if isinstance(error, errors.TransactionRollback | errors.LockNotAvailable):
+        return Retryable(f"{where} is busy with others: {said}", hint="Let them finish; the same command resumes.")
+    return Retryable(
+        f"the connection to {where} failed: {said}",
+        hint="Check that the server runs and can be reached; then run the same command to resume.",
+    )
 
 
 def _plain(url: str) -> str:
@@ -170,11 +206,11 @@ def _refusal(url: str, error: Exception) -> MilepostError:
     """libpq's message may quote the whole URL where it cannot be parsed; then only ours is shown."""
     shown = hide_password(url)
     text = str(error).strip()
-    if "://" in text or not text.startswith(("connection", "could not", "server")):
+    if "://" in text or not text.startswith(("connection", "could not", "failed to resolve", "server")):
         return PlanError(
             f"{shown} cannot be understood as a PostgreSQL URL", hint="Check host, port and database name."
         )
-    if "FATAL:" in text and not any(word in text for word in ("starting up", "shutting down", "too many", "recovery")):
+    if postgres_refuses(text):
         return PlanError(f"{shown} was refused: {text.rpartition('FATAL:')[2].strip()}")
     return Retryable(
         f"{shown} cannot be reached: {text}", hint="Check that the server runs; then run the same command again."

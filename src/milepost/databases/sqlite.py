@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from milepost.clock import SystemClock
+from milepost.databases.passing import sqlite_passes
 from milepost.databases.refused import refused_commit
 from milepost.errors import MilepostError, PlanError, Retryable, StoreError
 
@@ -51,6 +52,8 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.DatabaseError as error:
         connection.close()
+        if is_busy(error):
+            raise _busy(str(path)) from error
         raise PlanError(f"{path} cannot be read as a SQLite database: {error}") from error
     return connection
 
@@ -72,7 +75,7 @@ def _settle(connection: sqlite3.Connection, busy_seconds: float) -> None:
 
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether somebody else held a lock for longer than the connection waits."""
-    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return sqlite_passes(_code(error))
 
 
 @contextmanager
@@ -100,10 +103,7 @@ def committing(where: str) -> Iterator[None]:
 def _explanation(where: str, error: sqlite3.Error) -> MilepostError | None:
     code = _code(error)
     if is_busy(error):
-        return Retryable(
-            f"{where} is locked by another program that writes to it",
-            hint="Let it finish. A stopped process keeps its lock: continue it or end it. Then run the same command.",
-        )
+        return _busy(where)
     if code == sqlite3.SQLITE_FULL:
         return StoreError(f"the disk that holds {where} is full", hint="Make room; the same command resumes.")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
@@ -113,6 +113,13 @@ def _explanation(where: str, error: sqlite3.Error) -> MilepostError | None:
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return StoreError(f"{where} cannot be used: {error}", hint="Name another file, or restore this one.")
     return None
+
+
+def _busy(where: str) -> Retryable:
+    return Retryable(
+        f"{where} is locked by another program that writes to it",
+        hint="Let it finish. A stopped process keeps its lock: continue it or end it. Then run the same command.",
+    )
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.rows import tuple_row
 
-from milepost.databases.postgres import committing, connect, explained
+from milepost.databases.postgres import committing, connect, explained, users_own
 from milepost.databases.url import hide_password
 from milepost.errors import LeaseHeld
 from milepost.jobs.lease import Lease
@@ -96,7 +96,8 @@ class PostgresStore(SqlStore):
             block.__enter__()
         with self._counted():
             try:
-                yield connection
+                with users_own(self.url):
+                    yield connection
             except BaseException as error:
                 if not block.__exit__(type(error), error, error.__traceback__):
                     raise

@@ -8,18 +8,19 @@ from contextlib import contextmanager
 
 import psycopg
 
+from milepost.databases.postgres import CANCELLED, is_passing
 from milepost.errors import Fatal, MilepostError, Retryable
 
 ROW_CLASSES = {"22", "23", "P0"}  # data, integrity, and what triggers raise
 ROW_CODES = {"54000"}  # an index entry that is too large
-PASSING_CLASSES = {"08", "40", "57"}  # connection, serialization and deadlock, shutdown and cancel
-PASSING_CODES = {"53300", "55P03"}  # too many connections, a lock not granted in time
 REASON_LENGTH = 300
 
 HINTS = {
     "53100": "The server's disk is full: make room, and run the same command again.",
     "53200": "The server is out of memory; make batches smaller (batch_rows=), and run the same command again.",
     "25006": "The server or the role only allows reading. Is this a standby?",
+    "57014": CANCELLED,
+    "57P04": "Restore the database, or name another one; a checkpoint that went with it is gone too.",
     "42501": "Grant the role what it lacks: loading needs SELECT, INSERT and UPDATE, and TEMPORARY on the database.",
 }
 
@@ -38,12 +39,10 @@ def is_unwritable(error: psycopg.Error) -> bool:
 
 def fault(error: psycopg.Error, where: str) -> MilepostError:
     """What to raise for an error that is no row's: Retryable or Fatal, saying where and what to do."""
-    state = error.sqlstate
-    if state is None and isinstance(error, psycopg.OperationalError):
-        return Retryable(f"{where}: the connection to PostgreSQL was lost: {_line(error)}", hint="Run it again.")
-    if state is not None and (state[:2] in PASSING_CLASSES or state in PASSING_CODES):
-        return Retryable(f"{where}: {_line(error)}", hint="Run the same command again.")
-    return Fatal(f"{where}: {_line(error)}", hint=HINTS.get(state or ""))
+    lost = "the connection to PostgreSQL was lost: " if error.sqlstate is None else ""
+    if is_passing(error):
+        return Retryable(f"{where}: {lost}{_line(error)}", hint="Run the same command again.")
+    return Fatal(f"{where}: {_line(error)}", hint=HINTS.get(error.sqlstate or ""))
 
 
 @contextmanager

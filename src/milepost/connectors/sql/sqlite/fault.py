@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 
+from milepost.databases.passing import sqlite_passes
 from milepost.errors import Fatal, MilepostError, PlanError, Retryable
 
-PASSING_CODES = frozenset(
-    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PROTOCOL}
-)
 HINTS = {
     sqlite3.SQLITE_FULL: "Make room on the disk, then run the same command again.",
     sqlite3.SQLITE_READONLY: "Check the permissions of the file and its folder, then run the same command again.",
+    sqlite3.SQLITE_IOERR: "Check the disk and the file's folder, then run the same command again.",
     sqlite3.SQLITE_CANTOPEN: "Check the file, its folder and their permissions.",
     sqlite3.SQLITE_CORRUPT: "The file is damaged: restore a backup, or save what is left (sqlite3 FILE .recover).",
     sqlite3.SQLITE_NOTADB: "Check the URL: the file is not a SQLite database.",
@@ -28,12 +27,12 @@ def code(error: sqlite3.Error) -> int:
 def fault(error: sqlite3.Error, where: str) -> MilepostError:
     """The error to raise instead: Retryable where the same call may pass later, Fatal otherwise."""
     found = code(error)
-    kind = Retryable if found in PASSING_CODES else Fatal
+    kind = Retryable if sqlite_passes(found) else Fatal
     return kind(f"{where}: {error}", hint=HINTS.get(found))
 
 
 def plan_fault(error: sqlite3.Error, where: str) -> MilepostError:
     """The same while nothing was written yet: what is not passing makes the plan impossible."""
     found = code(error)
-    kind = Retryable if found in PASSING_CODES else PlanError
+    kind = Retryable if sqlite_passes(found) else PlanError
     return kind(f"{where}: {error}", hint=HINTS.get(found))
