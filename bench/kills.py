@@ -188,7 +188,7 @@ def watch(process: subprocess.Popen[str], share: float) -> tuple[float, int] | N
     wanted, before = 0.0, 0
     for line in process.stdout or ():
         at = time.monotonic()
-        event = json.loads(line)
+        event = {"event": "", **json.loads(line)}
         if event["event"] == "rows_expected":
             wanted = share * event["rows"]
         elif event["event"] == "checkpoint_started" and event["path"]:
