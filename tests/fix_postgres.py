@@ -108,8 +108,8 @@ def _account() -> str | None:
     return "nobody"
 
 
-def _folder(account: str | None) -> Path:
-    for parent in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp")):
+def _folder(account: str | None, *preferred: str) -> Path:
+    for parent in dict.fromkeys((*preferred, tempfile.gettempdir(), "/tmp", "/var/tmp")):
         if _run(["test", "-w", parent], account, check=False).returncode == 0:
             folder = Path(tempfile.mkdtemp(prefix="milepost-postgres-", dir=parent))
             if account:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import psycopg
 
 from fix_databases import Database
 
@@ -59,8 +62,13 @@ def standing(events: Iterable[Event]) -> list[Event]:
 def forgotten(store: Database, job: str, events: Iterable[Event]) -> Iterator[str]:
     """What was told of, and is not in the store."""
     promised = standing(events)
-    if promised:
+    if not promised:
+        return
+    try:
         have = held(store, job)
+    except (sqlite3.OperationalError, psycopg.errors.UndefinedTable) as error:
+        yield f"forgotten: all of it ({error})"
+    else:
         yield from (f"forgotten: {event}" for event in promised if not have.keeps(event))
 
 
