@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import Any
 
+from milepost.crashtest import sqlite_copy
 from milepost.crashtest.declared import file_of
 from milepost.crashtest.scratch import Place, files_below
-from milepost.crashtest.sqlite_copy import rows_in, tables_in
+from milepost.databases.url import scheme
 from milepost.jobs.ledger import Counts
 from milepost.jobs.state import State
 from milepost.wiring.open import open_store
@@ -48,6 +50,18 @@ class LeftOut:
     files: frozenset[str] = frozenset()
     results: frozenset[str] = frozenset()
 
+    def __add__(self, other: LeftOut) -> LeftOut:
+        columns = {
+            table: (*self.columns.get(table, ()), *other.columns.get(table, ()))
+            for table in dict.fromkeys([*self.columns, *other.columns])
+        }
+        return LeftOut(
+            columns=columns,
+            tables=self.tables | other.tables,
+            files=self.files | other.files,
+            results=self.results | other.results,
+        )
+
 
 def content_of(place: Place, job: str, left_out: LeftOut) -> Content:
     """Read all of it."""
@@ -70,8 +84,8 @@ def compared_columns(place: Place, left_out: LeftOut) -> dict[str, tuple[str, ..
     """The tables of the place's databases with the columns to compare."""
     found = {}
     for number, url in enumerate(place.written):
-        for name, columns in _tables(url).items():
-            table = name if number == 0 else f"{number + 1}:{name}"
+        for name, columns in _copies(url).tables_in(url).items():
+            table = _named(number, name)
             if table not in left_out.tables:
                 passed = left_out.columns.get(table, ())
                 found[table] = tuple(column for column in columns if column not in passed)
@@ -80,11 +94,45 @@ def compared_columns(place: Place, left_out: LeftOut) -> dict[str, tuple[str, ..
 
 def rows_of(place: Place, table: str, columns: tuple[str, ...]) -> Iterator[Line]:
     """The rows of a table, as ``compared_columns`` names it."""
-    number, colon, name = table.partition(":")
-    url = place.written[int(number) - 1] if colon and number.isdecimal() else place.written[0]
-    file = file_of(url)
-    assert file is not None  # noqa: S101
-    return rows_in(file, name if colon and number.isdecimal() else table, columns)
+    url, name = _whose(place, table)
+    rows: Iterator[Line] = _copies(url).rows_in(url, name, columns)
+    return rows
+
+
+def numbered_columns(place: Place, filled: Mapping[str, Collection[str]]) -> dict[str, tuple[str, ...]]:
+    """The columns that a server numbers by itself, and those that refer to them; not those that are ``filled``.
+
+    A number that was taken before a crash is not given again, so that they differ after one, and rightly so.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for number, url in enumerate(place.written):
+        if scheme(url) != "postgresql":
+            continue
+        copies = _copies(url)
+        own = {
+            (table, column)
+            for table, columns in copies.numbered_in(url).items()
+            for column in columns
+            if column not in filled.get(table, ())
+        }
+        own |= {(mine, column) for mine, column, theirs, to in copies.referring_in(url) if (theirs, to) in own}
+        for table, column in sorted(own):
+            name = _named(number, table)
+            found[name] = (*found.get(name, ()), column)
+    return found
+
+
+def filled_columns(place: Place, job: str, targets: Mapping[str, str]) -> dict[str, set[str]]:
+    """The columns of each target table that the job's objects fill, as the store remembers them."""
+    filled: dict[str, set[str]] = {}
+    store = open_store(place.store, create=False)
+    if store is None:
+        return filled
+    with closing(store):
+        for path, table in targets.items():
+            remembered = store.recall(job, path).get("columns") or {}
+            filled.setdefault(table.removeprefix("public."), set()).update(remembered.get("names", ()))
+    return filled
 
 
 def digest(row: Line) -> bytes:
@@ -92,10 +140,25 @@ def digest(row: Line) -> bytes:
     return hashlib.blake2b("\x1f".join(row).encode("utf-8", "surrogatepass"), digest_size=12).digest()
 
 
-def _tables(url: str) -> dict[str, tuple[str, ...]]:
-    file = file_of(url)
-    assert file is not None  # noqa: S101
-    return tables_in(file)
+def _copies(url: str) -> Any:
+    """The module that reads copies of that kind."""
+    if scheme(url) == "sqlite":
+        return sqlite_copy
+    from milepost.crashtest import postgres_copy
+
+    return postgres_copy
+
+
+def _named(number: int, table: str) -> str:
+    """A table by its name; where the job writes to several databases, with the number of its own if not the first."""
+    return table if number == 0 else f"{number + 1}:{table}"
+
+
+def _whose(place: Place, table: str) -> tuple[str, str]:
+    number, colon, name = table.partition(":")
+    if colon and number.isdecimal():
+        return place.written[int(number) - 1], name
+    return place.written[0], table
 
 
 def _files(place: Place) -> Iterator[tuple[str, str]]:

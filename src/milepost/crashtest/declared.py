@@ -51,7 +51,7 @@ def declared(job: Job | Migration, urls: Urls) -> Declared:
         )
     store = whole(store_url(job, urls))
     source, target = urls.source or job.source, urls.target or job.target
-    written = [each.target.database or target for each in job.objects] + [target, store]
+    written = [target, *(each.target.database or target for each in job.objects), store]
     read = [getattr(each.source, "database", None) or source for each in job.objects]
     places = dict(_places(written))
     return Declared(

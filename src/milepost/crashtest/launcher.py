@@ -65,8 +65,12 @@ class Launcher:
         return process
 
     def clear_afterwards(self, folder: Path) -> None:
-        """Let the template remove that folder at its end, should this process not live to do it."""
-        self.tell({"clear": str(folder)})
+        """Let the template remove that folder at its end: it outlives this process, however that ends."""
+        self.tell({"folder": str(folder)})
+
+    def drop_afterwards(self, url: str, prefix: str) -> None:
+        """Let it drop the databases whose names begin so, on the server of that URL."""
+        self.tell({"server": url, "prefix": prefix})
 
     def tell(self, order: dict[str, Any]) -> None:
         try:

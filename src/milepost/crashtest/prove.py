@@ -11,7 +11,7 @@ from pathlib import Path
 
 from milepost.crashtest.choose import scripts
 from milepost.crashtest.compare import differences, varying
-from milepost.crashtest.content import LeftOut, content_of
+from milepost.crashtest.content import LeftOut, content_of, filled_columns, numbered_columns
 from milepost.crashtest.declared import Declared, declared_of
 from milepost.crashtest.fault import Kind, Script, script_named
 from milepost.crashtest.journal import read_journal
@@ -105,7 +105,7 @@ def _proven(wanted: Wanted, root: Path, launcher: Launcher, tell: Tell) -> Repor
     declared = _ask(wanted, root, launcher)
     place, _ = split(wanted.reference)
     folder = Path(place).resolve().parent if Path(place).is_file() else None
-    scratch = Scratch(root=root, declared=declared, folder=folder)
+    scratch = Scratch(root=root, declared=declared, folder=folder, on_server=launcher.drop_afterwards)
     scratch.prepare()
     stage = Stage(
         job=declared.name,
@@ -114,7 +114,7 @@ def _proven(wanted: Wanted, root: Path, launcher: Launcher, tell: Tell) -> Repor
         task=lambda where, journal: _task(wanted, where, journal),
         limit=wanted.limit or SLOWEST,
     )
-    undisturbed = _undisturbed(stage)
+    undisturbed = _undisturbed(stage, declared)
     tell("undisturbed", undisturbed)
     if wanted.limit is None:
         stage = replace(stage, limit=SLOWEST / 2 + 20 * undisturbed.seconds)
@@ -195,14 +195,14 @@ def _task(wanted: Wanted, place: Place, journal: Path) -> Task:
     )
 
 
-def _undisturbed(stage: Stage) -> Undisturbed:
+def _undisturbed(stage: Stage, declared: Declared) -> Undisturbed:
     """The job run twice: what the two do not agree in is not compared."""
     (first, one), (second, other) = run_undisturbed(stage, "undisturbed-1"), run_undisturbed(stage, "undisturbed-2")
     _refuse_incomplete(first)
     _refuse_incomplete(second)
-    everything = LeftOut()
-    contents = [content_of(course.place, stage.job, everything) for course in (first, second)]
-    left_out = varying(contents[0], contents[1], (first.place, second.place))
+    numbered = LeftOut(columns=numbered_columns(first.place, filled_columns(first.place, stage.job, declared.targets)))
+    contents = [content_of(course.place, stage.job, numbered) for course in (first, second)]
+    left_out = numbered + varying(contents[0], contents[1], (first.place, second.place))
     contents = [content_of(course.place, stage.job, left_out) for course in (first, second)]
     apart = differences(contents[0], contents[1])
     if apart:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
+from itertools import count
 from pathlib import Path
 
 from milepost.crashtest.declared import Declared, file_of
 from milepost.crashtest.sqlite_copy import copy_file, forget_store
 from milepost.errors import PlanError
+from milepost.wiring.ends import place_of
 
 FOLDERS_LEFT_OUT = ("__pycache__", "venv", "node_modules", ".*")
 FILES_LEFT_OUT = ("*.pyc", "*.lease", "*-wal", "*-shm", "*-journal")
@@ -23,7 +26,8 @@ MOST_BYTES = 256 * 1024 * 1024
 class Place:
     """Where one round takes place: its own working folder, and its own copy of what the job writes.
 
-    ``databases`` maps real places to the scratch URLs, ``written`` are those that belong to this round.
+    ``databases`` maps real places to the scratch URLs; ``written`` are those that belong to this round, the target
+    first. ``servers`` maps of those on a server the scratch URL to the real one.
     """
 
     name: str
@@ -34,17 +38,21 @@ class Place:
     store: str
     databases: Mapping[str, str]
     written: tuple[str, ...]
+    servers: Mapping[str, str]
 
 
 @dataclass
 class Scratch:
-    """The copies that every round starts from."""
+    """The copies that every round starts from. ``on_server`` is told of each server before something is made there."""
 
     root: Path
     declared: Declared
     folder: Path | None  # FILE's own; None for a module
+    on_server: Callable[[str, str], None]
     notes: list[str] = field(default_factory=list)
-    _originals: dict[str, Path] = field(default_factory=dict)
+    prefix: str = field(default_factory=lambda: f"milepost_crashtest_{secrets.token_hex(4)}_")
+    _originals: dict[str, str] = field(default_factory=dict)
+    _numbers: count[int] = field(default_factory=lambda: count(1))
 
     def prepare(self) -> None:
         """Copy what is real. Raises PlanError where a copy cannot be made."""
@@ -52,35 +60,41 @@ class Scratch:
         (self.root / "folder").mkdir()
         if self.folder is not None:
             self._copy_folder(self.folder)
-        for number, (place, url) in enumerate({**self.declared.read, **self.declared.written}.items()):
-            self._copy_database(number, place, url)
+        for place, url in {**self.declared.read, **self.declared.written}.items():
+            self._copy_database(place, url)
 
     def fresh(self, name: str) -> Place:
         """A place where nothing has happened yet."""
         root = self.root / "rounds" / name.replace(":", "-")
         folder = root / "folder"
-        shutil.copytree(self.root / "folder", folder, symlinks=True)
-        databases = {place: self._shared(place, url, folder) for place, url in self.declared.read.items()}
+        shutil.copytree(self.root / "folder", folder)
+        shared = {place: self._shared(place, url, folder) for place, url in self.declared.read.items()}
         own = {place: self._own(place, url, root) for place, url in self.declared.written.items()}
+        databases = {**shared, **own}
         return Place(
             name=name,
             root=root,
             folder=folder,
-            source=self._scratch_of(self.declared.source, {**databases, **own}),
-            target=self._scratch_of(self.declared.target, {**databases, **own}),
-            store=self._scratch_of(self.declared.store, own) or "",
-            databases={**databases, **own},
+            source=databases.get(place_of(self.declared.source) or ""),
+            target=databases.get(place_of(self.declared.target) or ""),
+            store=databases[place_of(self.declared.store) or ""],
+            databases=databases,
             written=tuple(own.values()),
+            servers={own[place]: url for place, url in self.declared.written.items() if file_of(url) is None},
         )
 
     def drop(self, place: Place) -> None:
         """Clear the place away."""
+        for scratch, real in place.servers.items():
+            from milepost.crashtest.postgres_copy import drop_database
+
+            drop_database(real, scratch)
         shutil.rmtree(place.root)
 
     def _copy_folder(self, folder: Path) -> None:
         bytes_in_all = 0
         for file in files_below(folder):
-            if self._is_database(file):
+            if str(file.resolve()) in {**self.declared.read, **self.declared.written}:
                 continue
             bytes_in_all += file.stat().st_size
             if bytes_in_all > MOST_BYTES:
@@ -92,36 +106,43 @@ class Scratch:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(file, copy)
 
-    def _is_database(self, file: Path) -> bool:
-        return str(file.resolve()) in {**self.declared.read, **self.declared.written}
-
-    def _copy_database(self, number: int, place: str, url: str) -> None:
-        real = file_of(url)
+    def _copy_database(self, place: str, url: str) -> None:
+        real, number = file_of(url), next(self._numbers)
         if real is None:
-            raise PlanError("a crash test on PostgreSQL is not there yet", hint="Use SQLite files.")
+            from milepost.crashtest.postgres_copy import copy_database
+
+            self.on_server(url, self.prefix)
+            self._originals[place] = copy_database(url, f"{self.prefix}{number}")
+            return
         if not real.exists() and url == self.declared.store != self.declared.target:
             return
-        copy = self._originals[place] = self.root / "originals" / f"{number}.db"
+        copy = self.root / "originals" / f"{number}.db"
+        self._originals[place] = f"sqlite:///{copy}"
         copy_file(real, copy)
         if place in self.declared.written and forget_store(copy):
             self.notes.append(f"what the store in {real} knows of earlier runs is left out: every round begins anew")
 
     def _shared(self, place: str, url: str, folder: Path) -> str:
         """What is only read: one copy for all rounds, seen in each folder where the real one is in FILE's."""
-        copy = self._originals[place]
-        beside = self._inside(url)
-        if beside is not None:
+        copy, beside = file_of(self._originals[place]), self._inside(url)
+        if copy is not None and beside is not None:
             seen = folder / beside
             seen.parent.mkdir(parents=True, exist_ok=True)
             seen.symlink_to(copy)
-        return f"sqlite:///{copy}"
+        return self._originals[place]
 
     def _own(self, place: str, url: str, root: Path) -> str:
+        """What is written: a copy for this round, where the real one is seen from FILE's folder."""
+        real, original = file_of(url), self._originals.get(place)
+        if real is None:
+            from milepost.crashtest.postgres_copy import new_database
+
+            return new_database(url, f"{self.prefix}{next(self._numbers)}", like=original)
         beside = self._inside(url)
-        file = root / "folder" / beside if beside is not None else root / "databases" / f"{Path(place).name}"
+        file = root / "folder" / beside if beside is not None else root / "databases" / real.name
         file.parent.mkdir(parents=True, exist_ok=True)
-        if place in self._originals:
-            shutil.copyfile(self._originals[place], file)
+        if original is not None:
+            shutil.copyfile(file_of(original) or "", file)
         return f"sqlite:///{file}"
 
     def _inside(self, url: str) -> Path | None:
@@ -129,12 +150,6 @@ class Scratch:
         if file is None or self.folder is None or not file.is_relative_to(self.folder):
             return None
         return file.relative_to(self.folder)
-
-    def _scratch_of(self, url: str | None, databases: Mapping[str, str]) -> str | None:
-        if url is None:
-            return None
-        known = {**self.declared.read, **self.declared.written}
-        return next((databases[place] for place, real in known.items() if real == url), None)
 
 
 @contextmanager

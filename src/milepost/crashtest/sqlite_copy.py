@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from milepost.databases.sqlite import connect_read_only
+from milepost.databases.url import sqlite_path
 
 OURS = "milepost_"
 
@@ -30,8 +31,9 @@ def forget_store(copy: Path) -> bool:
     return bool(tables)
 
 
-def tables_in(file: Path) -> dict[str, tuple[str, ...]]:
+def tables_in(url: str) -> dict[str, tuple[str, ...]]:
     """Every table that is not a store's, with its columns."""
+    file = sqlite_path(url)
     if not file.exists():
         return {}
     with closing(sqlite3.connect(file)) as connection:
@@ -39,10 +41,10 @@ def tables_in(file: Path) -> dict[str, tuple[str, ...]]:
         return {name: _columns(connection, name) for name in names}
 
 
-def rows_in(file: Path, table: str, columns: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def rows_in(url: str, table: str, columns: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """Every row, its values in words that tell 1 from '1'."""
     chosen = ", ".join(map(_quoted, columns))
-    with closing(sqlite3.connect(file)) as connection:
+    with closing(sqlite3.connect(sqlite_path(url))) as connection:
         connection.text_factory = bytes
         for row in connection.execute(f"SELECT {chosen or 'NULL'} FROM {_quoted(table)}"):
             yield tuple(_in_words(value) for value in row)

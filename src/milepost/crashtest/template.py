@@ -37,6 +37,7 @@ class Template:
     def __init__(self) -> None:
         self.forks: dict[int, int] = {}  # process to number
         self.folder: str | None = None
+        self.servers: dict[str, str] = {}  # URL to the beginning of the names of what was made there
 
     def obey(self, order: dict[str, Any]) -> None:
         """Carry out one line of the parent's."""
@@ -44,8 +45,10 @@ class Template:
             self._start(order["start"], order["task"])
         elif "signal" in order:
             self._signal(order["signal"], order["with"])
-        elif "clear" in order:
-            self.folder = order["clear"]
+        elif "folder" in order:
+            self.folder = order["folder"]
+        elif "server" in order:
+            self.servers[order["server"]] = order["prefix"]
 
     def look(self) -> None:
         """Tell of every fork that stopped or ended."""
@@ -65,6 +68,10 @@ class Template:
         while self.forks:
             process, _ = os.waitpid(-1, 0)
             self.forks.pop(process, None)
+        for url, prefix in self.servers.items():
+            from milepost.crashtest.postgres_copy import drop_all
+
+            drop_all(url, prefix)
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 

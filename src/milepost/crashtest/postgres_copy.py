@@ -1,0 +1,219 @@
+"""Scratch copies of PostgreSQL databases, on the same server, and what they hold."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from milepost.databases.postgres import connect
+from milepost.databases.url import hide_password
+from milepost.errors import PlanError
+
+TABLES = """
+    SELECT n.nspname, c.relname, array_agg(a.attname ORDER BY a.attnum)
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.relkind = 'r' AND c.relpersistence <> 't'
+      AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'milepost') AND n.nspname NOT LIKE 'pg_toast%'
+    GROUP BY 1, 2 ORDER BY 1, 2
+"""
+NUMBERED = """
+    SELECT n.nspname, c.relname, array_agg(a.attname)
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
+      AND (a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%')
+    GROUP BY 1, 2
+"""
+REFERRING = """
+    SELECT n.nspname, c.relname, a.attname, fn.nspname, fc.relname, fa.attname
+    FROM pg_constraint k CROSS JOIN LATERAL unnest(k.conkey, k.confkey) AS pair (mine, theirs)
+    JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = pair.mine
+    JOIN pg_class fc ON fc.oid = k.confrelid JOIN pg_namespace fn ON fn.oid = fc.relnamespace
+    JOIN pg_attribute fa ON fa.attrelid = k.confrelid AND fa.attnum = pair.theirs
+    WHERE k.contype = 'f'
+"""
+LIKE = "SELECT to_jsonb(d), pg_encoding_to_char(encoding) FROM pg_database d WHERE datname = current_database()"
+SETTINGS = """
+    SELECT unnest(setconfig) FROM pg_db_role_setting
+    WHERE setrole = 0 AND setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+PROVIDERS = {"i": ("icu", "ICU_LOCALE"), "b": ("builtin", "BUILTIN_LOCALE")}
+LONGEST = 3600  # seconds for a dump
+
+
+def copy_database(real: str, name: str) -> str:
+    """A copy of a database under that name, without a store; its URL. The real one is only read.
+
+    Raises PlanError where it cannot be made.
+    """
+    made = _with_name(real, name)
+    with closing(connect(real)) as connection:
+        if shutil.which("pg_dump") and shutil.which("psql"):
+            _create(connection, name, _like(connection))
+            failure = _dumped(real, made)
+            if failure is None:
+                return made
+            _drop(connection, name)
+        else:
+            failure = "pg_dump and psql are not found"
+        _create(connection, name, sql.SQL("TEMPLATE {}").format(sql.Identifier(connection.info.dbname)), failure)
+        with closing(connect(made)) as copy:
+            copy.execute("DROP SCHEMA IF EXISTS milepost CASCADE")
+    return made
+
+
+def new_database(beside: str, name: str, *, like: str | None) -> str:
+    """An empty database, or one like the copy at the URL ``like``; its URL."""
+    with closing(connect(beside)) as connection:
+        copied = None if like is None else sql.SQL("TEMPLATE {}").format(sql.Identifier(_name(like)))
+        _create(connection, name, copied or _like(connection))
+        for (setting,) in connection.execute(SETTINGS).fetchall():
+            key, _, value = setting.partition("=")
+            # a list such as a search_path is kept as it is to be written
+            words = sql.SQL(", ").join(sql.Literal(word.strip(' "')) for word in value.split(","))
+            statement = sql.SQL("ALTER DATABASE {} SET {} = {}")
+            connection.execute(statement.format(sql.Identifier(name), sql.Identifier(*key.split(".")), words))
+    return _with_name(beside, name)
+
+
+def drop_database(beside: str, url: str) -> None:
+    """Drop a scratch database, whoever is still connected to it."""
+    with closing(connect(beside)) as connection:
+        _drop(connection, _name(url))
+
+
+def drop_all(beside: str, prefix: str) -> None:
+    """Drop every scratch database whose name begins so."""
+    with closing(connect(beside)) as connection:
+        for (name,) in connection.execute("SELECT datname FROM pg_database").fetchall():
+            if name.startswith(prefix):
+                _drop(connection, name)
+
+
+def tables_in(url: str) -> dict[str, tuple[str, ...]]:
+    """Every table that is not a store's, with its columns; ``schema.name`` outside of public."""
+    with closing(connect(url, read_only=True)) as connection:
+        return {_shown(schema, name): tuple(columns) for schema, name, columns in connection.execute(TABLES)}
+
+
+def rows_in(url: str, table: str, columns: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Every row, its values as PostgreSQL writes them."""
+    schema, _, name = table.rpartition(".")
+    chosen = sql.SQL(", ").join(map(sql.Identifier, columns)) if columns else sql.SQL("1")
+    query = sql.SQL("COPY (SELECT {} FROM ONLY {}) TO STDOUT").format(chosen, sql.Identifier(schema or "public", name))
+    with closing(connect(url, read_only=True)) as connection, connection.cursor().copy(query) as copy:
+        rest = b""
+        for block in copy:
+            *lines, rest = (rest + bytes(block)).split(b"\n")
+            for line in lines:
+                yield tuple(line.decode().split("\t"))
+
+
+def numbered_in(url: str) -> dict[str, tuple[str, ...]]:
+    """The columns that the database numbers by itself, of each table: a sequence does not go back with a rollback."""
+    with closing(connect(url, read_only=True)) as connection:
+        return {_shown(schema, name): tuple(columns) for schema, name, columns in connection.execute(NUMBERED)}
+
+
+def referring_in(url: str) -> list[tuple[str, str, str, str]]:
+    """Foreign keys column by column: table and column, and the table and column that they refer to."""
+    with closing(connect(url, read_only=True)) as connection:
+        return [
+            (_shown(row[0], row[1]), row[2], _shown(row[3], row[4]), row[5]) for row in connection.execute(REFERRING)
+        ]
+
+
+def _shown(schema: str, name: str) -> str:
+    return name if schema == "public" else f"{schema}.{name}"
+
+
+def _like(connection: psycopg.Connection[Any]) -> sql.Composed:
+    """How to make an empty database that sorts and encodes as this one."""
+    found = connection.execute(LIKE).fetchone()
+    assert found is not None  # noqa: S101 - a connection has a database
+    settings, encoding = found
+    parts = sql.SQL("TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {}").format(
+        encoding, settings["datcollate"], settings["datctype"]
+    )
+    provider = PROVIDERS.get(settings.get("datlocprovider") or "")
+    if provider is not None:
+        locale = settings.get("datlocale") or settings.get("daticulocale")
+        parts += sql.SQL(" LOCALE_PROVIDER {} {} {}").format(sql.SQL(provider[0]), sql.SQL(provider[1]), locale)
+    return parts
+
+
+def _create(
+    connection: psycopg.Connection[Any], name: str, template: sql.Composable, failure: str | None = None
+) -> None:
+    where = hide_password(connection.info.dsn) if failure is None else f"{connection.info.dbname}, and {failure}"
+    try:
+        connection.execute(sql.SQL("CREATE DATABASE {} ").format(sql.Identifier(name)) + template)
+    except psycopg.Error as error:
+        raise PlanError(
+            f"no scratch database can be made beside {where}: {error.diag.message_primary or error}",
+            hint="The user of the URL needs the right CREATEDB, and pg_dump and psql of the server's version on the"
+            " path. Or make a copy by hand, and crash test that: --source URL --target URL.",
+        ) from error
+
+
+def _drop(connection: psycopg.Connection[Any], name: str) -> None:
+    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _dumped(real: str, made: str) -> str | None:
+    """Copy by pg_dump and psql; None, or why it could not be done."""
+    dump = ["pg_dump", "--no-owner", "--no-privileges", "--exclude-schema=milepost", "--dbname", _without_secret(real)]
+    load = ["psql", "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--single-transaction", "--output", os.devnull]
+    with subprocess.Popen(  # noqa: S603 - PostgreSQL's own programs
+        dump, env=_environment(real), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as dumping:
+        loading = subprocess.run(  # noqa: S603
+            [*load, "--dbname", _without_secret(made)],
+            env=_environment(made),
+            stdin=dumping.stdout,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LONGEST,
+        )
+        _, said = dumping.communicate()
+    if dumping.returncode or loading.returncode:
+        return (said.decode(errors="replace") or loading.stderr).strip().splitlines()[0]
+    return None
+
+
+def _environment(url: str) -> dict[str, str]:
+    """With the password, which must not stand in a command line that everybody can read."""
+    password = conninfo_to_dict(_plain(url)).get("password")
+    return {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
+
+
+def _without_secret(url: str) -> str:
+    parts = conninfo_to_dict(_plain(url))
+    parts.pop("password", None)
+    return make_conninfo("", **parts)
+
+
+def _plain(url: str) -> str:
+    head, _, rest = url.partition("://")
+    return f"{head.partition('+')[0]}://{rest}"
+
+
+def _with_name(url: str, name: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"/{name}"))
+
+
+def _name(url: str) -> str:
+    return urlsplit(url).path.removeprefix("/")

@@ -1,0 +1,94 @@
+"""The same on PostgreSQL: scratch databases are made beside the real ones, and none is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from fix_databases import Database
+from fix_postgres import ROLE, PostgresServer
+from milepost.crashtest.prove import prove
+from milepost.errors import PlanError
+
+CRM = """
+from milepost import Migration, Table
+
+crm = Migration("crm", source="{source}", target="{target}", batch_rows=16, max_rejects=20)
+
+
+@crm.object(source=Table("customers", key="no"), target=Table("customer", key="no"))
+def customer(row):
+    return {{"no": row["no"], "name": row["name"].strip()}}
+
+
+@crm.object(source=Table("invoices", key="no"), target=Table("invoice", key="no"), parents={{"customer_no": customer}})
+def invoice(row):
+    return row
+"""
+
+
+@pytest.fixture
+def made_urls(postgres_server: PostgresServer, postgres_urls: Callable[[], str]) -> Iterator[Callable[[], str]]:
+    """As ``postgres_urls``; the role may make databases meanwhile."""
+    with psycopg.connect(postgres_server.keeper_url("postgres"), autocommit=True) as keeper:
+        keeper.execute(f"ALTER ROLE {ROLE} CREATEDB")
+        yield postgres_urls
+        keeper.execute(f"ALTER ROLE {ROLE} NOCREATEDB")
+
+
+def databases_of(server: PostgresServer) -> set[str]:
+    with psycopg.connect(server.keeper_url("postgres")) as keeper:
+        return {row[0] for row in keeper.execute("SELECT datname FROM pg_database")}
+
+
+def make(folder: Path, source_url: str, target_url: str) -> tuple[Database, Database]:
+    """100 customers, 90 invoices of which 9 have no customer; the invoices' ids are the target's own."""
+    source, target = Database(source_url), Database(target_url)
+    source.execute(
+        "CREATE TABLE customers (no INTEGER PRIMARY KEY, name TEXT)",
+        "CREATE TABLE invoices (no INTEGER PRIMARY KEY, customer_no INTEGER, total NUMERIC(9, 2))",
+    )
+    source.insert("customers", [(no, f" name {no}") for no in range(1, 101)])
+    source.insert("invoices", [(no, 999 if no % 10 == 0 else no, f"{no}.50") for no in range(1, 91)])
+    target.execute(
+        "CREATE TABLE customer (no INTEGER PRIMARY KEY, name TEXT NOT NULL, made TIMESTAMPTZ DEFAULT now())",
+        "CREATE TABLE invoice (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, no INTEGER UNIQUE,"
+        " customer_no INTEGER REFERENCES customer (no), total NUMERIC(9, 2))",
+    )
+    (folder / "crm.py").write_text(CRM.format(source=source_url, target=target_url), encoding="utf-8")
+    return source, target
+
+
+def test_postgres_to_postgres_is_the_same_after_kills_and_leaves_nothing_behind(made_urls, postgres_server, tmp_path):
+    source, target = make(tmp_path, made_urls(), made_urls())
+    before = databases_of(postgres_server), source.rows("TABLE invoices"), target.rows("TABLE pg_namespace")
+
+    report = prove(str(tmp_path / "crm.py"), points=30, seed=7)
+
+    assert [each.messages for each in report.failures] == []
+    assert len(report.rounds) == 60
+    assert max(each.read_again for each in report.rounds) == 16
+    assert "customer (made)" in " ".join(report.notes)
+    assert "invoice (id)" in " ".join(report.notes)
+    assert target.rows("SELECT count(*) FROM customer") == [(0,)]
+    after = databases_of(postgres_server), source.rows("TABLE invoices"), target.rows("TABLE pg_namespace")
+    assert after == before
+
+
+@pytest.mark.parametrize("fault", ["drop", "lost-answer"])
+def test_lost_connections_lose_nothing(fault, made_urls, postgres_server, tmp_path):
+    make(tmp_path, made_urls(), made_urls())
+    report = prove(str(tmp_path / "crm.py"), points=16, faults=[fault], seed=7)
+
+    assert [each.messages for each in report.failures] == []
+    assert all(each.effect for each in report.rounds)
+
+
+def test_a_role_that_may_not_make_databases_is_told_what_it_needs(postgres_urls, tmp_path):
+    make(tmp_path, postgres_urls(), postgres_urls())
+    with pytest.raises(PlanError, match="no scratch database can be made") as caught:
+        prove(str(tmp_path / "crm.py"), points=1)
+    assert "CREATEDB" in caught.value.hint
