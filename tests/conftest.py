@@ -13,6 +13,7 @@ OURS = {
     "MILEPOST_CRASH_ALL",  # have the crash tests try every point
     "MILEPOST_CRASH_ROUNDS",  # how often to repeat the tests that kill the examples
     "MILEPOST_CRASH_SEEDS",  # with which seeds
+    "MILEPOST_STORE_CRASHES",  # how many runs of the state machine a PostgreSQL store is to survive
 }
 
 for name in list(os.environ):

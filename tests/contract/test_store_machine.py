@@ -28,7 +28,7 @@ def quick_folder(tmp_path):
 
 def test_a_sqlite_store_does_what_the_model_does(quick_folder):
     run_state_machine_as_test(
-        machine(lambda: SqliteStore.create(quick_folder / "a.db")), settings=settings(STEPS, max_examples=300)
+        machine(lambda: SqliteStore.create(quick_folder / "a.db")), settings=settings(STEPS, max_examples=100)
     )
 
 

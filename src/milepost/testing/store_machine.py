@@ -9,20 +9,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from milepost.errors import MilepostError
 from milepost.jobs.lease import Lease
-from milepost.jobs.ledger import Counts, Entry, RejectedRow
+from milepost.jobs.ledger import Counts, RejectedRow
 from milepost.jobs.state import Failure, Record, State
 from milepost.jobs.store import Store
 from milepost.stores.memory import MemoryStore
 from milepost.testing.clock import ManualClock
-from milepost.testing.store_state import everything
+from milepost.testing.store_writes import (
+    Act,
+    acquire,
+    append,
+    outcome,
+    put,
+    release,
+    remember,
+    renew,
+    replace,
+    rewind,
+    together,
+    told,
+)
 
 ALL_PATHS = ("", "a", "a/b", "a/b/c", "a0", "a b", "z")
 PATHS = st.sampled_from(ALL_PATHS)
@@ -60,60 +73,25 @@ REJECTS = st.lists(
 SELDOM = st.sampled_from([False] * 9 + [True])
 OLDER = st.sampled_from([0, 0, 0, 0, 1])  # now and then a lease that is no longer valid
 
-Write = Callable[[Store, Lease], Any]
-
-
-class Undo(Exception):
-    """Raised inside a transaction to have it rolled back."""
-
-
-def _writes() -> st.SearchStrategy[Write]:
-    """One write, as a function of a store and a lease."""
-    return st.one_of(
-        st.builds(lambda record: lambda store, lease: store.put(lease, record), RECORDS),
-        st.builds(_append, PATHS, VALUES, COUNTS, REJECTS, st.sampled_from([1, 1, 1, 1, 0, 2])),
-        st.builds(lambda *given: lambda store, lease: store.remember(lease, *given), PATHS, TEXTS, VALUES),
-        st.builds(lambda *given: lambda store, lease: store.replace(lease, *given), PATHS, TEXTS, VALUES),
-        st.builds(lambda path: lambda store, lease: store.rewind(lease, path), PATHS),
-    )
-
-
-def _append(path: str, high: Any, counts: Counts, rejects: list[RejectedRow], step: int) -> Write:
-    def write(store: Store, lease: Lease) -> None:
-        record = store.get(lease.job, path)
-        seq = (record.batches if record else 0) + step  # 1 is right, anything else must be refused
-        entry = Entry(path=path, seq=seq, low=record and record.position, high=high, counts=counts)
-        store.append(lease, entry, rejects)
-
-    return write
-
-
-WRITES = _writes()
+WRITES: st.SearchStrategy[Act] = st.one_of(
+    st.builds(partial, st.just(put), record=RECORDS),
+    st.builds(
+        partial,
+        st.just(append),
+        path=PATHS,
+        high=VALUES,
+        counts=COUNTS,
+        rejects=REJECTS,
+        step=st.sampled_from([1, 1, 1, 1, 0, 2]),
+    ),
+    st.builds(partial, st.just(remember), path=PATHS, name=TEXTS, value=VALUES),
+    st.builds(partial, st.just(replace), path=PATHS, name=TEXTS, value=VALUES),
+    st.builds(partial, st.just(rewind), path=PATHS),
+)
 # what a transaction does: writes, and inner transactions that commit or not
 BODIES = st.lists(st.tuples(WRITES) | st.tuples(st.lists(WRITES, max_size=3), st.booleans()), max_size=4)
-
-
-def _outcome(act: Callable[[], Any]) -> Any:
-    """What came of it: a result, or the kind of error."""
-    try:
-        return act()
-    except (MilepostError, Undo) as error:
-        return type(error)
-
-
-def _together(store: Store, lease: Lease, body: list[Any], commit: bool) -> list[Any]:
-    outcomes: list[Any] = []
-    with store.transaction(lease):
-        for write, *inner in body:
-            if inner:
-                outcomes.append(_outcome(lambda: _together(store, lease, [(each,) for each in write], inner[0])))  # noqa: B023 — called at once
-            else:
-                outcomes.append(_outcome(lambda: write(store, lease)))  # noqa: B023 — called at once
-        outcomes.append([record.path for record in store.checkpoints(lease.job)])
-        if not commit:
-            raise Undo
-    return outcomes
-
+OUTCOMES = st.sampled_from(["complete", "failed"])
+TTL = 9999.0
 
 _examples = count(1)
 
@@ -123,84 +101,107 @@ class StoreMachine(RuleBasedStateMachine):
 
     open_store: Callable[[], Store]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.prefix = f"{next(_examples)}:"
+        self.leases: dict[str, list[tuple[Lease, Lease]]] = {"first": [], "second": []}  # the model's and the store's
+        self.held: set[str] = set()
+
     @initialize()
     def open_both(self) -> None:
-        self.prefix = f"{next(_examples)}:"
-        self.model: Store = MemoryStore(ManualClock())
-        self.store: Store = type(self).open_store()
-        self.leases: dict[str, list[tuple[Lease, Lease]]] = {"first": [], "second": []}
-        self.held: set[str] = set()
+        self.model = self.new_model()
+        self.open()
         self.both_acquire("first", refused=False)
+
+    # -- how the store is reached
+
+    def new_model(self) -> MemoryStore:
+        return MemoryStore(ManualClock())
+
+    def open(self) -> None:
+        self.store = type(self).open_store()
+
+    def die(self) -> None:
+        """End the store as a process that ends lets go of it."""
+        self.store.close()
+
+    def ask(self, act: Act, lease: Lease | None = None) -> Any:
+        """The act's outcome with the store."""
+        return outcome(act, self.store, lease)
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
             self.store.close()
 
-    def both(self, act: Callable[[Store, Any], Any], given: tuple[Any, Any] = (None, None)) -> None:
+    def both(self, act: Act, leases: tuple[Lease, Lease] | tuple[None, None] = (None, None)) -> tuple[Any, Any]:
         """Do it to model and store, and compare what comes of it."""
-        expected = _outcome(lambda: act(self.model, given[0]))
-        found = _outcome(lambda: act(self.store, given[1]))
-        assert repr(found) == repr(expected)
+        expected = outcome(act, self.model, leases[0])
+        found = self.ask(act, leases[1])
+        assert _comparable(found) == _comparable(expected)
+        return expected, found
 
     def lease(self, job: str, older: int) -> tuple[Lease, Lease] | None:
-        """The model's and the store's lease of the latest epoch but ``older``."""
-        leases = self.leases[job]
+        """The model's and the store's lease of the latest epoch but ``older``, of the other job where this has none."""
+        leases = self.leases[job] or self.leases["first"]
         return leases[-1 - older] if len(leases) > older else None
+
+    # -- what is done
 
     @rule(job=JOBS, refused=SELDOM)
     def both_acquire(self, job: str, refused: bool) -> None:
         if job in self.held and not refused:
             return  # a refusal may take its time: a store looks twice before it says that a holder lives
-        granted: list[Lease] = []
-
-        def acquire(store: Store, _: Any) -> tuple[int, str, bool]:
-            lease = store.acquire(self.prefix + job, holder=job, ttl=9999.0)
-            granted.append(lease)
-            return lease.epoch, lease.holder, lease.previous_sign_of_life is None
-
-        self.both(acquire)
-        if granted:
-            self.leases[job].append((granted[0], granted[1]))
+        granted = self.both(partial(acquire, job=self.prefix + job, holder=job, ttl=TTL))
+        if isinstance(granted[0], Lease):
+            self.leases[job].append(granted)
             self.held.add(job)
 
-    @rule(job=JOBS, older=OLDER, outcome=st.sampled_from(["complete", "failed"]), error=st.none() | TEXTS)
+    @rule(job=JOBS, older=OLDER, outcome=OUTCOMES, error=st.none() | TEXTS)
     def both_release(self, job: str, older: int, outcome: str, error: str | None) -> None:
         if leases := self.lease(job, older):
-            self.both(lambda store, lease: store.release(lease, outcome=outcome, error=error), leases)
-            self.held -= {job} if older == 0 else set()
+            self.both(partial(release, outcome=outcome, error=error), leases)
+            if older == 0:
+                self.held.discard(leases[0].job.removeprefix(self.prefix))
 
     @rule(job=JOBS, older=OLDER)
     def both_renew(self, job: str, older: int) -> None:
         if leases := self.lease(job, older):
-            self.both(lambda store, lease: store.renew(lease), leases)
+            self.both(renew, leases)
 
     @rule()
     def both_die(self) -> None:
         self.held.clear()
         self.model.close()
-        self.store.close()
-        self.store = type(self).open_store()
+        self.die()
+        self.open()
 
-    @rule(job=JOBS, older=OLDER, write=WRITES)
-    def both_write(self, job: str, older: int, write: Write) -> None:
+    @rule(job=JOBS, older=OLDER, writes=st.lists(WRITES, min_size=1, max_size=5))
+    def both_write(self, job: str, older: int, writes: list[Act]) -> None:
         if leases := self.lease(job, older):
-            self.both(write, leases)
+            for write in writes:
+                self.both(write, leases)
 
     @rule(job=JOBS, older=OLDER, body=BODIES, commit=st.booleans())
     def both_write_together(self, job: str, older: int, body: list[Any], commit: bool) -> None:
         if leases := self.lease(job, older):
-            self.both(lambda store, lease: _together(store, lease, body, commit), leases)
+            self.both(partial(together, body=body, commit=commit), leases)
 
     @invariant()
     def both_tell_the_same(self) -> None:
-        if hasattr(self, "store"):
-            expected, found = (self.told(store) for store in (self.model, self.store))
-            assert found == expected
+        if hasattr(self, "model"):
+            look = self.look()
+            assert self.ask(look) == outcome(look, self.model, None)
 
-    def told(self, store: Store) -> dict[str, Any]:
-        """What the store tells about this example's jobs, values of paths without a checkpoint among it."""
-        told = everything(store, prefix=self.prefix, times=False)
-        return {job: (each, [store.recall(job, path) for path in ALL_PATHS]) for job, each in told.items()}
+    def look(self) -> Act:
+        """Tells all about this example's jobs."""
+        return partial(told, prefix=self.prefix, paths=ALL_PATHS)
+
+
+def _comparable(found: Any) -> str:
+    """Leases of two stores differ in their times."""
+    if isinstance(found, Lease):
+        return repr((found.job, found.epoch, found.holder, found.ttl, found.previous_sign_of_life is None))
+    return repr(found)
 
 
 def machine(open_it: Callable[[], Store]) -> type[StoreMachine]:
