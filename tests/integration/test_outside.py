@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from fix_databases import Database
-from milepost.jobs.intent import INTENT
+from milepost.connectors.sql.postgres import outside as postgres
+from milepost.connectors.sql.sqlite import outside as sqlite
+from milepost.databases.sqlite import connect as connect_to_file
+from milepost.errors import Retryable
+from milepost.jobs.intent import INTENT, Outcome
 from milepost.jobs.ledger import Counts
+from milepost.jobs.retry import Patience
 from milepost.jobs.state import Record, State
 from milepost.migration.migration import Migration
 from milepost.migration.table import Table
-from milepost.wiring.ends import open_outside
+from milepost.wiring.ends import open_outside, open_source
 from milepost.wiring.open import open_store
-from milepost.wiring.openers import Openers
+from milepost.wiring.openers import BY_URL, Openers
 from milepost.wiring.run import run
 
 ROWS = [(number, number % 7, number * 10) for number in range(1, 11)]
@@ -31,20 +38,31 @@ class Dies(BaseException):
     """As if the process were killed here: nothing of ours catches it for good."""
 
 
-@pytest.fixture
-def shop(sqlite_pair, tmp_path):
-    sqlite_pair.source.execute("CREATE TABLE sale (no integer PRIMARY KEY, buyer integer, total integer)")
-    sqlite_pair.source.insert("sale", ROWS)
-    sqlite_pair.target.execute(
-        "CREATE TABLE sold (no integer PRIMARY KEY, buyer integer, total integer CHECK (total <> 40))",
-        "CREATE TABLE buyer (buyer integer PRIMARY KEY, no integer)",
-    )
-    return Shop(sqlite_pair, Database(f"sqlite:///{tmp_path / 'store.db'}"))
+PLACES = ["sqlite-sqlite", "postgres-sqlite", "sqlite-postgres", "postgres-postgres"]  # the target's and the store's
+
+
+@pytest.fixture(params=PLACES)
+def shop(request, tmp_path):
+    def database(name: str, kind: str) -> Database:
+        if kind == "postgres":
+            return Database(request.getfixturevalue("postgres_urls")())
+        return Database(f"sqlite:///{tmp_path / name}.db")
+
+    target, store = request.param.split("-")
+    return Shop(database("source", "sqlite"), database("target", target), database("store", store))
 
 
 class Shop:
-    def __init__(self, pair, store: Database) -> None:
-        self.source, self.target, self.store = pair.source, pair.target, store
+    """Sales to be moved twice over: as they are, and into one row for each buyer."""
+
+    def __init__(self, source: Database, target: Database, store: Database) -> None:
+        self.source, self.target, self.store = source, target, store
+        source.execute("CREATE TABLE sale (no integer PRIMARY KEY, buyer integer, total integer)")
+        source.insert("sale", ROWS)
+        target.execute(
+            "CREATE TABLE sold (no integer PRIMARY KEY, buyer integer, total integer CHECK (total <> 40))",
+            "CREATE TABLE buyer (buyer integer PRIMARY KEY, no integer)",
+        )
 
     def migration(self, **settings: Any) -> Migration:
         crm = Migration(
@@ -63,8 +81,8 @@ class Shop:
         )
         return crm
 
-    def run(self, openers: Openers | None = None) -> None:
-        run(self.migration(), **({} if openers is None else {"openers": openers}))
+    def run(self, openers: Openers = BY_URL) -> None:
+        run(self.migration(), openers=openers, patience=Patience(tries=1))
 
     def records(self) -> dict[str, Record]:
         with closing(open_store(self.store.url, create=False)) as store:
@@ -90,11 +108,14 @@ class Shop:
         assert (self.intent("sold"), self.intent("buyer")) == (None, None)
 
 
-def test_a_store_in_another_file_holds_the_checkpoints_and_the_target_holds_rows_only(shop) -> None:
+def test_a_store_elsewhere_holds_the_checkpoints_and_the_target_holds_rows_only(shop) -> None:
     shop.run()
     shop.expect()
-    tables = {name for (name,) in shop.target.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    assert tables == {"sold", "buyer"}
+    assert shop.rejects() == UNDISTURBED_REJECTS
+    every = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    if shop.target.url.startswith("postgres"):
+        every = "SELECT tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+    assert {name for (name,) in shop.target.rows(every)} == {"sold", "buyer"}
 
 
 class Dying:
@@ -122,26 +143,144 @@ def dying(at: int, *, after: bool) -> Openers:
     return Openers(outside=lambda *given: Dying(open_outside(*given), after=after, deaths=deaths))
 
 
+def reading(asked: list[Any]) -> Openers:
+    """Notes from where each reading of the source begins, but for the plan's look at the first rows."""
+
+    def opened(*given):
+        source = open_source(*given)
+        read = source.read
+        source.read = lambda after, upto, chunk: (asked.append((after, upto)), read(after, upto, chunk))[1]
+        return source
+
+    return Openers(source=opened)
+
+
+# of each object: the look whether its table is empty, then the batches 1-3, 4-6, 7-9 and 10
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("at", range(1, 11))
+@pytest.mark.parametrize("at", [1, 3, 10])
 def test_a_death_around_a_commit_of_the_target_leaves_what_an_undisturbed_run_does(shop, at, after) -> None:
     with pytest.raises(Dies):
         shop.run(dying(at, after=after))
     doubtful = [path for path in ("sold", "buyer") if shop.intent(path)]
-    looked = at in (1, 6)  # the look whether the table is empty intends nothing
-    assert doubtful == ([] if looked else ["sold" if at < 6 else "buyer"])
+    assert doubtful == {1: [], 3: ["sold"], 10: ["buyer"]}[at]
     shop.run()
     shop.expect()
     assert shop.rejects() == UNDISTURBED_REJECTS
+
+
+def test_what_came_through_is_not_read_again_where_the_server_can_tell(shop) -> None:
+    with pytest.raises(Dies):
+        shop.run(dying(3, after=True))
+    asked: list[Any] = []
+    shop.run(reading(asked))
+    replayed = [((3,), (6,))] if shop.target.url.startswith("sqlite") else []
+    assert asked == [*replayed, ((6,), (10,)), (None, (10,))]
+    shop.expect()
+
+
+def test_what_did_not_come_through_is_read_as_if_it_had_never_been_where_the_server_can_tell(shop) -> None:
+    with pytest.raises(Dies):
+        shop.run(dying(3, after=False))
+    asked: list[Any] = []
+    shop.run(reading(asked))
+    replayed = shop.target.url.startswith("sqlite")
+    assert asked == [*([((3,), (6,)), ((6,), (10,))] if replayed else [((3,), (10,))]), (None, (10,))]
+    shop.expect()
 
 
 def test_a_replay_that_dies_is_replayed(shop) -> None:
     with pytest.raises(Dies):
-        shop.run(dying(8, after=True))
+        shop.run(forgetful(dying(8, after=True)))
     for after in (False, True, True):
         with pytest.raises(Dies):
-            shop.run(dying(2, after=after))
+            shop.run(forgetful(dying(2, after=after)))
         assert shop.intent("buyer")["again"]
-    shop.run()
+    shop.run(forgetful(Openers()))
     shop.expect()
     assert shop.rejects() == UNDISTURBED_REJECTS
+
+
+def forgetful(openers: Openers) -> Openers:
+    """Of a server that cannot tell what became of a transaction, as after a move to another one."""
+
+    def opened(*given):
+        outside = openers.outside(*given)
+        outside.settle = lambda *given: Outcome.UNKNOWN
+        return outside
+
+    return replace(openers, outside=opened)
+
+
+class Stopped:
+    """An Outside whose process is stopped in its n-th transaction, just before the commit, and keeps it open."""
+
+    def __init__(self, inner, kept: list[Any], at: list[int]) -> None:
+        self.inner, self.kept, self.at = inner, kept, at
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    @contextmanager
+    def transaction(self, check_lease):
+        self.at[0] -= 1
+        if self.at[0]:
+            with self.inner.transaction(check_lease) as connection:
+                yield connection
+            return
+        block = self.inner.transaction(check_lease)
+        self.kept.append((block, self.inner))  # and close() closes nothing
+        yield block.__enter__()
+        raise Dies
+
+    def close(self) -> None:
+        if not self.kept:
+            self.inner.close()
+
+
+@pytest.fixture
+def stopped(shop, monkeypatch):
+    """A shop of which a run was stopped between its intent and its commit, and what is left of that run."""
+    monkeypatch.setattr(postgres, "TURN_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite, "connect", partial(connect_to_file, busy_seconds=0.2))
+    kept: list[Any] = []
+    at = [3]
+    with pytest.raises(Dies):
+        shop.run(Openers(outside=lambda *given: Stopped(open_outside(*given), kept, at)))
+    assert shop.intent("sold")
+    [(block, outside)] = kept
+    yield shop, block
+    with suppress(Dies, Retryable):
+        block.__exit__(Dies, Dies(), None)
+    outside.close()
+
+
+def test_a_transaction_that_an_earlier_run_keeps_open_is_ended_or_waited_for(stopped) -> None:
+    shop, block = stopped
+    if shop.target.url.startswith("sqlite"):
+        with pytest.raises(Retryable, match="locked"):
+            shop.run()
+        block.__exit__(None, None, None)  # it goes on, and commits what it intended before it was taken over
+        shop.run()
+    else:
+        shop.run()
+        with pytest.raises(Retryable, match="connection"):
+            block.__exit__(None, None, None)
+    shop.expect()
+    assert shop.rejects() == UNDISTURBED_REJECTS
+
+
+@pytest.mark.parametrize("shop", ["postgres-sqlite"], indirect=True)
+def test_a_run_that_was_taken_over_ends_nobodys_session(stopped) -> None:
+    shop, _ = stopped
+
+    class Lost(Exception):
+        pass
+
+    def check_lease() -> None:
+        raise Lost
+
+    outside = open_outside(shop.migration().objects[0], shop.target.url, "shop")
+    with closing(outside), pytest.raises(Lost), outside.transaction(check_lease):
+        pytest.fail("two transactions of one object are open")
+    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = {}"
+    assert shop.target.rows(held.format("(SELECT oid FROM pg_database WHERE datname = current_database())")) == [(1,)]

@@ -60,7 +60,10 @@ def open_outside(each: Object, url: str | None, job: str) -> Outside:
         from milepost.connectors.sql.sqlite.outside import SqliteOutside
 
         return SqliteOutside(url, name=each.target.name, key=each.target_key)
-    raise PlanError(f"{job}: {each.name}: a store outside a PostgreSQL target is not supported yet")
+    need_driver()
+    from milepost.connectors.sql.postgres.outside import PostgresOutside
+
+    return PostgresOutside(url, name=each.target.name, key=each.target_key, job=job, path=each.name)
 
 
 def place_of(url: str | None) -> str | None:

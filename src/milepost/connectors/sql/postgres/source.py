@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -161,12 +161,8 @@ class PostgresSource:
         return sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(conditions)) if conditions else sql.SQL("")
 
     def _literals(self, key: Key) -> sql.Composable:
-        """The key's values as text with a cast to the column's own type, so that nothing is rounded on the way."""
         natives = {each.name: each.native for each in self._columns}
-        return sql.SQL(", ").join(
-            sql.SQL("{}::{}").format(sql.Literal(_text(value)), _as_is(natives[name]))
-            for name, value in zip(self.key, key, strict=True)
-        )
+        return key_literals(key, [natives[name] for name in self.key])
 
     def _first(self, query: sql.Composed) -> Row | None:
         with self._connected.cursor() as cursor:
@@ -201,6 +197,14 @@ class PostgresSource:
         if error.sqlstate is not None and error.sqlstate[:2] in {"42", "22", "0A"}:
             return PlanError(found.message, hint=error.diag.message_hint)
         return found
+
+
+def key_literals(key: Key, natives: Sequence[str]) -> sql.Composable:
+    """The key's values as text with a cast to their columns' own types, so that nothing is rounded on the way."""
+    return sql.SQL(", ").join(
+        sql.SQL("{}::{}").format(sql.Literal(_text(value)), _as_is(native))
+        for value, native in zip(key, natives, strict=True)
+    )
 
 
 def _as_is(text: str) -> sql.SQL:
