@@ -24,7 +24,7 @@ COLUMNS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # looked up by what it is, at every statement
 class Dialect:
     """Text that takes the place of ``{words}`` in a statement; see ``spell``.
 

@@ -30,6 +30,10 @@ class SqlStore(LeasingStore):
     def _insert_rejects(self, values: Sequence[tuple[Any, ...]]) -> None:
         """Add rows of ``rows.REJECT_COLUMNS``, in one statement."""
 
+    @abstractmethod
+    def _alone(self, lease: Lease, statement: str, values: dict[str, Any]) -> int:
+        """Run a statement that writes, outside a transaction; durable when it returns the number of rows written."""
+
     def _sign(self, lease: Lease) -> None:
         """Just before the outermost commit."""
 
@@ -55,6 +59,12 @@ class SqlStore(LeasingStore):
                 with self._joined(), self._explained():
                     yield
 
+    def _write(self, lease: Lease, statement: str, values: dict[str, Any]) -> int:
+        """Run a statement that itself writes nothing unless the lease is valid; the number of rows written."""
+        values |= {"job": lease.job, "epoch": lease.epoch}
+        with self._lock, self._explained():
+            return self._run(statement, **values).rowcount if self._depth else self._alone(lease, statement, values)
+
     def _check(self, lease: Lease) -> None:
         if (lease.job, lease.epoch) in self._checked:
             return
@@ -62,14 +72,14 @@ class SqlStore(LeasingStore):
             row = self._run(statements.CHECK, job=lease.job, epoch=lease.epoch).fetchone()
         if row is None:
             raise lost(lease)
-        self._checked.add((lease.job, lease.epoch))
+        if self._depth:
+            self._checked.add((lease.job, lease.epoch))
 
     # -- checkpoints
 
     def put(self, lease: Lease, record: Record) -> None:
-        values = rows.record_values(record)
-        with self._writing(lease):
-            self._run(statements.PUT, job=lease.job, **values)
+        if not self._write(lease, statements.PUT, rows.record_values(record)):
+            raise lost(lease)
 
     def get(self, job: str, path: str) -> Record | None:
         with self._reading():
@@ -83,11 +93,18 @@ class SqlStore(LeasingStore):
     def append(self, lease: Lease, entry: Entry, rejects: Sequence[RejectedRow] = ()) -> None:
         values = rows.entry_values(entry)
         refused = [rows.reject_values(lease.job, entry, ordinal, row) for ordinal, row in enumerate(rejects)]
+        if not refused:
+            self._append(lease, values)
+            return
         with self._writing(lease):
-            if self._run(statements.APPEND, job=lease.job, epoch=lease.epoch, **values).rowcount != 1:
-                raise out_of_order(entry.path, entry.seq)
-            if refused:
-                self._insert_rejects(refused)
+            self._append(lease, values)
+            self._insert_rejects(refused)
+
+    def _append(self, lease: Lease, values: dict[str, Any]) -> None:
+        with self._lock:
+            if not self._write(lease, statements.APPEND, values):
+                self._check(lease)
+                raise out_of_order(values["path"], values["seq"])
 
     def ledger(self, job: str, path: str) -> Iterator[Entry]:
         seq = 0
@@ -125,9 +142,14 @@ class SqlStore(LeasingStore):
 
     def remember(self, lease: Lease, path: str, name: str, value: JSON) -> JSON:
         values = rows.value_values(path, name, encode(value, f"the value {name!r}"))
-        with self._writing(lease):
-            self._run(statements.REMEMBER, job=lease.job, **values)
-            return decode(self._run(statements.RECALL_ONE, job=lease.job, path=path, name=name).fetchone()[0])
+        with self._lock:
+            if self._write(lease, statements.REMEMBER, values):
+                return decode(values["value"])
+            with self._explained():
+                recorded = self._run(statements.RECALL_ONE, **values).fetchone()
+        if recorded is None:
+            raise lost(lease)
+        return decode(recorded[0])
 
     def recall(self, job: str, path: str) -> dict[str, JSON]:
         with self._reading():
@@ -135,8 +157,8 @@ class SqlStore(LeasingStore):
 
     def replace(self, lease: Lease, path: str, name: str, value: JSON) -> None:
         values = rows.value_values(path, name, encode(value, f"the value {name!r}"))
-        with self._writing(lease):
-            self._run(statements.REPLACE, job=lease.job, **values)
+        if not self._write(lease, statements.REPLACE, values):
+            raise lost(lease)
 
     # -- the rest
 

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from io import FileIO
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,15 @@ from milepost.stores.sqlite_schema import is_store, prepare
 
 INSERT_REJECT = f"INSERT INTO {{reject}} ({', '.join(REJECT_COLUMNS)}) VALUES ({', '.join('?' * len(REJECT_COLUMNS))})"
 
+SIGN_SECONDS = 1.0  # between two signs of life of commits that follow each other closely
+
 
 class SqliteStore(SqlStore):
     """Keeps the Store contract in a SQLite database, in tables called ``milepost_…``.
 
-    While a batch is being written nobody else can write to the file, so nobody can take the lease either; each commit
-    is itself a sign of life. That is why a renewal that finds the file busy may let it be.
+    While a batch is being written nobody else can write to the file, so nobody can take the lease either; its commit is
+    itself a sign of life, unless there was one within SIGN_SECONDS. That is why a renewal that finds the file busy may
+    let it be.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -34,6 +38,7 @@ class SqliteStore(SqlStore):
         self._path = path.resolve()
         self._connection = connection
         self._locks: dict[tuple[str, int], FileIO] = {}
+        self._signed: dict[tuple[str, int], float] = {}  # when each lease was extended with a commit, monotonic
 
     @classmethod
     def create(cls, path: Path) -> SqliteStore:
@@ -94,6 +99,19 @@ class SqliteStore(SqlStore):
                 self._undo(undo, commit)
                 raise
 
+    def _alone(self, lease: Lease, statement: str, values: dict[str, Any]) -> int:
+        """Begun and committed by hand: whoever had the connection lent may have changed how its driver does that."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            written: int = self._run(statement, **values).rowcount
+            if written:
+                self._sign(lease)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._undo("ROLLBACK", "COMMIT")
+            raise
+        return written
+
     def _undo(self, undo: str, commit: str) -> None:
         """Roll back what is still open; a full disk may have made SQLite do so itself."""
         if self._connection.in_transaction:
@@ -128,6 +146,7 @@ class SqliteStore(SqlStore):
 
     def _drop(self, job: str, epoch: int) -> None:
         file_lock.sweep(self._path, job, epoch + 1)
+        self._signed.pop((job, epoch), None)
         held = self._locks.pop((job, epoch), None)
         if held is not None:
             held.close()
@@ -141,7 +160,7 @@ class SqliteStore(SqlStore):
         """See the contract. Waits a little for the file; where it stays busy, returns without having written."""
         if self._mine():
             with self._writing(lease):
-                self._sign(lease)
+                self._extend(lease)
             return
         values = {"job": lease.job, "epoch": lease.epoch, "ttl": float(lease.ttl)}
         wait = min(lease.ttl / 6, 5.0)
@@ -155,6 +174,13 @@ class SqliteStore(SqlStore):
                     raise
 
     def _sign(self, lease: Lease) -> None:
+        """A sign of life with the commit, unless one was given a moment ago: it writes a page more."""
+        at = self._clock.monotonic()
+        if at - self._signed.get((lease.job, lease.epoch), -inf) >= min(SIGN_SECONDS, lease.ttl / 20):
+            self._extend(lease)
+            self._signed[lease.job, lease.epoch] = at
+
+    def _extend(self, lease: Lease) -> None:
         self._run(statements.RENEW, job=lease.job, epoch=lease.epoch, ttl=float(lease.ttl))
 
     def close(self) -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 CHECK = "SELECT 1 FROM {job} WHERE name = :job AND epoch = :epoch AND held {shared}"
 
+# One row while the lease is valid, else none, and so the statement that reads from it writes none. PostgreSQL holds the
+# job shared until the commit; where it must wait for somebody who takes the job, it then judges by the new epoch.
+_VALID = f"({CHECK}) AS valid"
+
 HOLDING = """
     SELECT j.epoch, j.held, r.holder, r.lease_until, r.lease_until < {now} OR r.seen_at > {now}, {seen}, r.seen_at
     FROM {job} j JOIN {run} r ON r.job = j.name AND r.epoch = j.epoch
@@ -36,11 +40,12 @@ RUNS = """
 
 STARTED_AT = "SELECT started_at FROM {run} WHERE job = :job AND epoch = :epoch"
 
-PUT = """
-    INSERT INTO {checkpoint} AS c (job, path, state, attempt, position, result, failure_kind, failure_message,
+PUT = f"""
+    INSERT INTO {{checkpoint}} AS c (job, path, state, attempt, position, result, failure_kind, failure_message,
         started_at, finished_at, changed_at)
-    VALUES (:job, :path, :state, :attempt, :position, :result, :failure_kind, :failure_message,
-        CASE :state WHEN 'started' THEN {now} END, CASE :state WHEN 'complete' THEN {now} END, {now})
+    SELECT :job, :path, :state, :attempt, :position, :result, :failure_kind, :failure_message,
+        CASE :state WHEN 'started' THEN {{now}} END, CASE :state WHEN 'complete' THEN {{now}} END, {{now}}
+    FROM {_VALID} WHERE TRUE
     ON CONFLICT (job, path) DO UPDATE SET
         state = excluded.state, attempt = excluded.attempt, result = excluded.result,
         position = CASE WHEN excluded.failure_kind IS NULL THEN excluded.position ELSE c.position END,
@@ -70,15 +75,15 @@ ONE_CHECKPOINT = CHECKPOINTS + " AND c.path = :path"
 
 ALL_CHECKPOINTS = CHECKPOINTS + " ORDER BY c.ordinal"
 
-# Adds no row unless it is the path's next and its checkpoint exists: told by the number of rows.
-APPEND = """
-    INSERT INTO {ledger} (job, path, seq, low, high, read, loaded, unchanged, filtered, rejected,
+# Adds no row unless the lease is valid, it is the path's next and its checkpoint exists: told by the number of rows.
+APPEND = f"""
+    INSERT INTO {{ledger}} (job, path, seq, low, high, read, loaded, unchanged, filtered, rejected,
         total_read, total_loaded, total_unchanged, total_filtered, total_rejected, epoch, committed_at)
     SELECT c.job, c.path, :seq, :low, :high, :read, :loaded, :unchanged, :filtered, :rejected,
         coalesce(l.total_read, 0) + :read, coalesce(l.total_loaded, 0) + :loaded,
         coalesce(l.total_unchanged, 0) + :unchanged, coalesce(l.total_filtered, 0) + :filtered,
-        coalesce(l.total_rejected, 0) + :rejected, :epoch, {now}
-    FROM {checkpoint} c {last}
+        coalesce(l.total_rejected, 0) + :rejected, :epoch, {{now}}
+    FROM {_VALID} CROSS JOIN {{checkpoint}} c {{last}}
     WHERE c.job = :job AND c.path = :path AND coalesce(l.seq, 0) + 1 = :seq
 """
 
@@ -113,17 +118,13 @@ REWIND_ABOVE = """
     WHERE job = :job AND path = :path AND state = :before
 """
 
-REMEMBER = """
-    INSERT INTO {value} (job, path, name, value) VALUES (:job, :path, :name, :value)
-    ON CONFLICT (job, path, name) DO NOTHING
-"""
+_RECORD = f"INSERT INTO {{value}} (job, path, name, value) SELECT :job, :path, :name, :value FROM {_VALID} WHERE TRUE"
 
-REPLACE = """
-    INSERT INTO {value} (job, path, name, value) VALUES (:job, :path, :name, :value)
-    ON CONFLICT (job, path, name) DO UPDATE SET value = excluded.value
-"""
+REMEMBER = _RECORD + " ON CONFLICT (job, path, name) DO NOTHING"
 
-RECALL_ONE = "SELECT value FROM {value} WHERE job = :job AND path = :path AND name = :name"
+REPLACE = _RECORD + " ON CONFLICT (job, path, name) DO UPDATE SET value = excluded.value"
+
+RECALL_ONE = f"SELECT value FROM {_VALID} CROSS JOIN {{value}} WHERE job = :job AND path = :path AND name = :name"
 
 RECALL = "SELECT name, value FROM {value} WHERE job = :job AND path = :path ORDER BY name"
 
