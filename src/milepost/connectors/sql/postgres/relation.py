@@ -16,7 +16,10 @@ TABLES = {"r", "p"}
 RELATION = """
 SELECT c.oid, n.nspname, c.relname, c.relkind, c.relkind = 'r' AND c.relhassubclass,
        EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgtype & 3 = 3 AND t.tgtype & 20 > 0 AND t.tgenabled <> 'D'
-               AND (t.tgrelid = c.oid OR t.tgrelid IN (SELECT relid FROM pg_partition_tree(c.oid))))
+               AND (t.tgrelid = c.oid OR t.tgrelid IN (SELECT relid FROM pg_partition_tree(c.oid)))),
+       EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tginitdeferred AND t.tgenabled <> 'D'),
+       EXISTS (SELECT FROM pg_catalog.pg_constraint f WHERE f.contype = 'f' AND f.conrelid = c.oid
+               AND f.confrelid = f.conrelid)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = to_regclass(%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
@@ -55,7 +58,9 @@ class Relation:
     """A table or view.
 
     ``inherited``: other tables hold rows of it, which its unique indexes do not see. ``guarded``: it, or a
-    partition of it, has a trigger that may keep a row out (for each row, before insert or update).
+    partition of it, has a trigger that may keep a row out (for each row, before insert or update). ``defers``: some
+    constraint of the database is checked only at the commit; not only of this table, as a trigger may write elsewhere.
+    ``waits``: a row may need another one that comes later.
     """
 
     oid: int
@@ -64,6 +69,8 @@ class Relation:
     is_table: bool
     inherited: bool
     guarded: bool
+    defers: bool
+    waits: bool
     attributes: dict[str, Attribute]
     unique_indexes: dict[str, frozenset[str]]
 
@@ -91,8 +98,8 @@ def no_column(where: str, column: str, names: tuple[str, ...]) -> PlanError:
     return PlanError(f"{where} has no column {column}", hint=_suggestion(column, list(names)))
 
 
-def _relation(connection: psycopg.Connection[Any], found: tuple[int, str, str, str, bool, bool]) -> Relation:
-    oid, schema, name, kind, inherited, guarded = found
+def _relation(connection: psycopg.Connection[Any], found: tuple[Any, ...]) -> Relation:
+    oid, schema, name, kind, inherited, guarded, defers, refers_to_itself = found
     attributes = {
         column: Attribute(not_null=not_null, fills_itself=fills, writable=writable)
         for column, not_null, fills, writable in connection.execute(COLUMNS, [oid])
@@ -105,6 +112,8 @@ def _relation(connection: psycopg.Connection[Any], found: tuple[int, str, str, s
         is_table=kind in TABLES,
         inherited=inherited,
         guarded=guarded,
+        defers=defers,
+        waits=defers or refers_to_itself,
         attributes=attributes,
         unique_indexes={index: frozenset(columns) for _, index, columns in indexes},
     )

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from milepost.connectors.sql.fit import Fitted
 from milepost.connectors.sql.isolate import RowRefused, isolate
-from milepost.connectors.sql.postgres.copy import DUPLICATE, NOT_INSERTED, NOT_WRITTEN, copy_rows, refusal
+from milepost.connectors.sql.postgres.copy import CHECK, DUPLICATE, NOT_INSERTED, NOT_WRITTEN, copy_rows, refusal
 from milepost.connectors.sql.postgres.fault import fault, is_rows
 from milepost.connectors.sql.postgres.parents import missing
 from milepost.connectors.sql.postgres.relation import Relation
@@ -129,7 +129,7 @@ class Stage:
         done: list[Moved] = []
         while indexes:
             moved, early = self._move_each(indexes, groups)
-            if not self.is_own_parent or len(early) == len(indexes):
+            if len(early) == len(indexes) or not (self.is_own_parent or self.relation.waits):
                 early = set()
             elif self.loading.last_wins:  # a row with the same key may be in by now, and counts
                 early = early.difference(groups)
@@ -170,6 +170,7 @@ class Stage:
                 raise _Collision  # the first of two rows may have stood there already
             return moved
         written = self._execute(self.statements.insert(), _range(indexes, ())).rowcount
+        self._check()
         if written < len(indexes):
             raise _Collision
         return Moved(written, 0)
@@ -179,8 +180,10 @@ class Stage:
         size, chosen = len(indexes) - len(out), _range(indexes, out)
         if not self.relation.guarded:
             written = self._execute(self.statements.upsert(), chosen).rowcount
+            self._check()
             return Moved(written, size - written)
         [(written, unlike)] = self._execute(self.statements.upsert_and_tell(), chosen).fetchall()
+        self._check()
         kept_out = self._kept_out(unlike) if unlike and written < size else []
         refused = tuple(Refused(index=index, stage="load", reason=NOT_WRITTEN) for index in kept_out)
         return Moved(written, size - written - len(refused), refused)
@@ -224,11 +227,16 @@ class Stage:
 
     def _insert_apart(self, indexes: Sequence[int], out: Sequence[int]) -> Moved:
         found = self._execute(self.statements.insert_and_tell(), _range(indexes, out)).fetchall()
+        self._check()
         refused = [
             _duplicate(index) if is_there else Refused(index=index, stage="load", reason=NOT_INSERTED)
             for index, is_there in found
         ]
         return Moved(len(indexes) - len(out) - len(refused), 0, tuple(refused))
+
+    def _check(self) -> None:
+        if self.relation.defers:
+            self.connection.execute(CHECK)
 
     def _execute(self, query: sql.Composed, parameters: Sequence[Any] | Mapping[str, Any]) -> psycopg.Cursor[Any]:
         return self.connection.execute(with_parameters(query), parameters)

@@ -56,7 +56,7 @@ class PostgresTarget:
     def load(self, connection: Any, rows: Sequence[Row], loading: Loading) -> Loaded:
         """See :class:`milepost.migration.target.Target`.
 
-        Not found row by row, but raised at commit: what a constraint that is DEFERRED refuses.
+        What is DEFERRED to the commit is checked at once, when all rows of the batch are in: so its rows are found too.
         """
         shape = self._known(connection)
         columns = tuple(self._column(shape, name) for name in loading.columns)
@@ -135,7 +135,7 @@ def _load_directly(connection: psycopg.Connection[Any], relation: Relation, fitt
     def is_key(index: str | None) -> bool:
         return relation.unique_indexes.get(index or "") == frozenset(loading.key)
 
-    found = copy_rows(connection, statement, fitted.rows, f"loading {relation.name}", is_key)
+    found = copy_rows(connection, statement, fitted.rows, f"loading {relation.name}", is_key, relation)
     refused = [Refused(index=fitted.places[one.index], stage=one.stage, reason=one.reason) for one in found]
     every = sorted([*fitted.refused, *refused], key=lambda one: one.index)
     return Loaded(loaded=len(fitted.rows) - len(refused), unchanged=0, refused=tuple(every))
