@@ -25,7 +25,7 @@ def test_the_reference_is_not_empty(text: str) -> None:
 
 
 def test_no_command_promises_what_is_not_there_yet() -> None:
-    assert set(milepost.commands) == {"run", "plan", "status", "rejects", "rewind", "demo", "init"}
+    assert set(milepost.commands) == {"run", "plan", "status", "rejects", "rewind", "crashtest", "demo", "init"}
 
 
 def test_every_option_has_a_help_text() -> None:

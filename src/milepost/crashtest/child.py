@@ -19,7 +19,7 @@ from milepost.crashtest.player import Player
 from milepost.crashtest.steps import count_steps, use_scratch
 from milepost.crashtest.task import Task, task_of
 from milepost.crashtest.wrapped import counted
-from milepost.errors import MilepostError
+from milepost.errors import MilepostError, mask
 from milepost.jobs.event import Event, RunStarted
 from milepost.wiring.find import find
 from milepost.wiring.frames import name_of, users_frames
@@ -88,7 +88,7 @@ def _named(reference: str) -> Any:
 
 def _told(error: BaseException) -> str:
     said = error.message if isinstance(error, MilepostError) else f"{name_of(error)}: {error}"
-    return "\n".join([said, *users_frames(error)])
+    return mask("\n".join([said, *users_frames(error)]))
 
 
 if __name__ == "__main__":

@@ -43,12 +43,9 @@ class Told:
     answer: Mapping[str, Any] | None = None
 
     @property
-    def where(self) -> str:
-        """The effect at which the fault was played, in words."""
-        if self.at is None:
-            return ""
-        effect, about = self.effects[self.at - 1]
-        return f"{effect} {about}".rstrip()
+    def hit(self) -> tuple[str, str]:
+        """The effect at which the fault was played, and what it was about; empty where none was."""
+        return ("", "") if self.at is None else self.effects[self.at - 1]
 
 
 def read_journal(file: Path) -> Told:

@@ -82,9 +82,9 @@ class Launcher:
             raise Fatal("the process that runs the crash test's rounds is gone", hint="Was it killed?") from error
 
     def close(self) -> None:
-        """End every process that still runs, and the template."""
-        pipe = _pipe(self._template.stdin)
-        pipe.close()
+        """End every process that still runs, and the template, which clears away behind it. Safe to call twice."""
+        with self._turn:
+            _pipe(self._template.stdin).close()
         self._template.wait()
         self._listener.join()
         _pipe(self._template.stdout).close()

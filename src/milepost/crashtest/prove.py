@@ -74,8 +74,8 @@ def prove(
     ``seed`` (one is drawn and reported where none is given). ``faults`` are names of Kind. ``replay`` plays the round
     of that name alone. ``openers`` is "module:name" of other Openers than those by URL, ``python_path`` where such
     modules are found. ``batch_rows`` makes batches small, so that there is something to break between them. A run that
-    takes longer than ``limit`` seconds counts as stuck. ``tell`` hears ("undisturbed", Undisturbed), ("rounds", how
-    many) and ("round", Round) as they come.
+    takes longer than ``limit`` seconds counts as stuck. ``tell`` hears ("declared", Declared), ("undisturbed",
+    Undisturbed), ("rounds", how many) and ("round", Round) as they come.
 
     Raises PlanError where the job cannot be tested: it cannot be loaded or copied, or does not complete undisturbed.
     """
@@ -103,6 +103,7 @@ def prove(
 
 def _proven(wanted: Wanted, root: Path, launcher: Launcher, tell: Tell) -> Report:
     declared = _ask(wanted, root, launcher)
+    tell("declared", declared)
     place, _ = split(wanted.reference)
     folder = Path(place).resolve().parent if Path(place).is_file() else None
     scratch = Scratch(root=root, declared=declared, folder=folder, on_server=launcher.drop_afterwards)
@@ -148,6 +149,9 @@ def _played(stage: Stage, chosen: list[Script], undisturbed: Undisturbed, tell: 
             done = each.result()
             tell("round", done)
             yield done
+    except BaseException:
+        stage.launcher.close()  # what still runs ends now, and so do the rounds that wait for it
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -14,14 +14,16 @@ class Round:
     """One round: a script played on a fresh place, then the job run again until it was complete.
 
     ``outcome`` is "same", else the worst of what was found: "stuck" (it hung), "failed" (it did not complete), "lost",
-    "doubled" or "different". ``effect`` is what the fault hit, in words; "" where the run ended before it. ``kills``
-    counts SIGKILLs, ``restarts`` the runs after the first. ``read_again`` counts rows that were read in all runs
-    beyond those of the undisturbed one. ``steps`` and ``rollbacks`` say how often each ran. ``about`` names the tables,
-    files or paths that differ, ``messages`` say how, and ``replay`` is the name that plays the round again.
+    "doubled" or "different". ``effect`` is what the fault hit (an Effect; "" where the run ended before it, or where
+    kills came at random), ``at`` which of them. ``kills`` counts SIGKILLs, ``restarts`` the runs after the first.
+    ``read_again`` counts rows that were read in all runs beyond those of the undisturbed one. ``steps`` and
+    ``rollbacks`` say how often each ran. ``about`` names the tables, files or paths that differ, ``messages`` say how,
+    and ``replay`` is the name that plays the round again.
     """
 
     script: Script
     effect: str
+    at: str
     outcome: str
     kills: int
     restarts: int

@@ -162,14 +162,15 @@ def _oversleep(course: Course, script: Fault) -> None:
 def _judged(course: Course, script: Script, wanted: Undisturbed) -> Round:
     told = course.told()
     outcome, about, messages = _outcome(course, told, wanted)
-    played = [each for each in told if each.at is not None]
+    effect, at = next((each.hit for each in told if each.at is not None), ("", ""))
     steps, rollbacks = Counter[str](), Counter[str]()
     for each in told:
         steps.update(each.steps)
         rollbacks.update(each.rollbacks)
     return Round(
         script=script,
-        effect=played[0].where if played else "",
+        effect=effect,
+        at=at,
         outcome=outcome,
         kills=course.kills,
         restarts=len(told) - 1,
