@@ -273,6 +273,12 @@ def postgres_urls(postgres_server) -> Iterator[Callable[[], str]]:
             keeper.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
 
 
+@pytest.fixture
+def keeper_urls(postgres_server, postgres_urls) -> Callable[[], str]:
+    """The same for who may also make databases of his own, as a crash test does for its copies."""
+    return lambda: postgres_server.keeper_url(postgres_urls().rpartition("/")[2])
+
+
 _numbers = count(1)
 
 
