@@ -7,10 +7,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from milepost.jobs.ledger import NO_ROWS, Counts
 
@@ -123,3 +124,16 @@ class Record:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     changed_at: datetime | None = None
+
+
+class Completed(NamedTuple):
+    """A complete checkpoint, as one who passes over it needs it. ``text`` is its result as JSON text, None for null."""
+
+    path: str
+    text: str | None
+    counts: Counts
+
+    @property
+    def result(self) -> JSON:
+        """The result, made anew each time."""
+        return None if self.text is None else json.loads(self.text)

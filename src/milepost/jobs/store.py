@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from milepost.jobs.lease import Lease, Run
 from milepost.jobs.ledger import Entry, RejectedRow
-from milepost.jobs.state import JSON, Record
+from milepost.jobs.state import JSON, Completed, Record
 
 
 class Store(Protocol):
@@ -81,6 +81,14 @@ class Store(Protocol):
 
     def checkpoints(self, job: str) -> list[Record]:
         """Every checkpoint of the job, in the order in which they were first written."""
+        ...
+
+    def completed_after(self, job: str, path: str, places: int) -> Sequence[Completed]:
+        """Complete checkpoints of the job that were first written soon after ``path``, in that order.
+
+        Looks at no more than the ``places`` next ones, and gives those that it finds there at little cost, none with
+        a result that is large. So that one is missing says nothing about it; that one is there, that it is complete.
+        """
         ...
 
     def append(self, lease: Lease, entry: Entry, rejects: Sequence[RejectedRow] = ()) -> None:

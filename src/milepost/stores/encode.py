@@ -10,6 +10,9 @@ from hashlib import blake2b
 from milepost.errors import StoreError
 from milepost.jobs.state import JSON
 
+LARGE_RESULT = 4096  # characters of JSON; beyond it a result is read only when it is asked for
+
+_TEXT = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # no database text holds them all
 
 
@@ -18,7 +21,7 @@ def encode(value: JSON, what: str) -> str | None:
     if value is None:
         return None
     try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+        return _TEXT.encode(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise StoreError(
             f"{what} is not JSON: {error}",

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import dropwhile, islice
 
 from milepost.clock import Clock
 from milepost.jobs.lease import Lease, Run
 from milepost.jobs.ledger import NO_ROWS, Entry, RejectedRow
-from milepost.jobs.state import JSON, REWOUND, Failure, Move, Record, State, move, moved
-from milepost.stores.encode import decode, encode, readable, same_name
+from milepost.jobs.state import JSON, REWOUND, Completed, Failure, Move, Record, State, move, moved
+from milepost.stores.encode import LARGE_RESULT, decode, encode, readable, same_name
 from milepost.stores.holding import above, held_by, inside_transaction, lost, out_of_order
 
 
@@ -169,6 +170,13 @@ class MemoryStore:
             kept = self._jobs.get(job, _Job())
             return [_with_ledger(record, kept.ledger.get(path, [])) for path, record in kept.records.items()]
 
+    def completed_after(self, job: str, path: str, places: int) -> list[Completed]:
+        with self._lock:
+            kept = self._jobs.get(job, _Job())
+            after = islice(dropwhile(lambda record: record.path != path, kept.records.values()), 1, places + 1)
+            done = [_completed(each, kept.ledger.get(each.path, [])) for each in after if each.state is State.COMPLETE]
+            return [each for each in done if len(each.text or "") <= LARGE_RESULT]
+
     def append(self, lease: Lease, entry: Entry, rejects: Sequence[RejectedRow] = ()) -> None:
         low, high = _through_json(entry.low, "low end"), _through_json(entry.high, "high end")
         with self._writing(lease) as job:
@@ -285,6 +293,10 @@ def _finished_at(old: Record, state: State, now: datetime) -> datetime | None:
     if state is not State.COMPLETE:
         return None
     return old.finished_at if old.state is State.COMPLETE else now
+
+
+def _completed(record: Record, entries: Sequence[Entry]) -> Completed:
+    return Completed(record.path, encode(record.result, "the result"), _with_ledger(record, entries).counts)
 
 
 def _with_ledger(record: Record, entries: Sequence[Entry]) -> Record:

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from milepost.jobs.lease import Run
-from milepost.jobs.ledger import Counts, Entry, RejectedRow
-from milepost.jobs.state import REWOUND, Failure, Move, Record, State, moved
+from milepost.jobs.ledger import NO_ROWS, Counts, Entry, RejectedRow
+from milepost.jobs.state import REWOUND, Completed, Failure, Move, Record, State, moved
 from milepost.stores.encode import decode, encode, moment, moment_or_none, readable, same_name
 from milepost.stores.holding import Holding, above
 
@@ -57,6 +57,12 @@ def record(row: Row) -> Record:
         finished_at=moment_or_none(finished_at),
         changed_at=moment(changed_at),
     )
+
+
+def completed(row: Row) -> Completed:
+    """A complete checkpoint from the columns of ``statements.COMPLETED_AFTER``."""
+    path, result, *totals, seq = row
+    return Completed(path, result, NO_ROWS if seq is None else _counts(totals))
 
 
 def entry_values(entry: Entry) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from typing import Any
 
 from milepost.jobs.lease import Lease
 from milepost.jobs.ledger import Entry, RejectedRow
-from milepost.jobs.state import JSON, Record
+from milepost.jobs.state import JSON, Completed, Record
 from milepost.stores import rows, statements
-from milepost.stores.encode import decode, encode, moment, same_name
+from milepost.stores.encode import LARGE_RESULT, decode, encode, moment, same_name
 from milepost.stores.holding import lost, out_of_order
 from milepost.stores.leasing import LeasingStore
 
@@ -89,6 +89,11 @@ class SqlStore(LeasingStore):
     def checkpoints(self, job: str) -> list[Record]:
         with self._reading():
             return [rows.record(row) for row in self._run(statements.ALL_CHECKPOINTS, job=job)]
+
+    def completed_after(self, job: str, path: str, places: int) -> list[Completed]:
+        given = {"job": job, "path": path, "places": places, "longest": LARGE_RESULT}
+        with self._reading():
+            return [rows.completed(row) for row in self._run(statements.COMPLETED_AFTER, **given)]
 
     def append(self, lease: Lease, entry: Entry, rejects: Sequence[RejectedRow] = ()) -> None:
         values = rows.entry_values(entry)

@@ -75,6 +75,17 @@ ONE_CHECKPOINT = CHECKPOINTS + " AND c.path = :path"
 
 ALL_CHECKPOINTS = CHECKPOINTS + " ORDER BY c.ordinal"
 
+# By a range of ordinals: what other jobs wrote meanwhile is passed over, and no search goes on to find more.
+COMPLETED_AFTER = """
+    SELECT c.path, c.result,
+        l.total_read, l.total_loaded, l.total_unchanged, l.total_filtered, l.total_rejected, l.seq
+    FROM {checkpoint} c {last}
+    WHERE c.ordinal > (SELECT p.ordinal FROM {checkpoint} p WHERE p.job = :job AND p.path = :path)
+        AND c.ordinal <= (SELECT p.ordinal FROM {checkpoint} p WHERE p.job = :job AND p.path = :path) + :places
+        AND coalesce(c.job, '') = :job AND c.state = 'complete' AND coalesce(length(c.result), 0) <= :longest
+    ORDER BY c.ordinal
+"""
+
 # Adds no row unless the lease is valid, it is the path's next and its checkpoint exists: told by the number of rows.
 APPEND = f"""
     INSERT INTO {{ledger}} (job, path, seq, low, high, read, loaded, unchanged, filtered, rejected,

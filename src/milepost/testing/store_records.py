@@ -15,7 +15,7 @@ from milepost.jobs.ledger import Counts
 from milepost.jobs.state import MOVES, REWOUND, Failure, Move, Record, State
 from milepost.jobs.store import Store
 from milepost.testing.store_fixtures import JOB, PATHS, VALUES, StoreFixtures, acquire, batch, reject, started
-from milepost.testing.store_state import everything
+from milepost.testing.store_state import everything, untrue
 
 
 class CheckpointContract(StoreFixtures):
@@ -82,6 +82,27 @@ class CheckpointContract(StoreFixtures):
         store.put(lease, Record(path=PATHS[3], state=State.COMPLETE, attempt=1))
         assert [record.path for record in store.checkpoints(JOB)] == list(reversed(PATHS))
         assert all(store.get(JOB, record.path) == record for record in store.checkpoints(JOB))
+
+    def test_of_the_checkpoints_after_one_only_complete_ones_are_told(self, store: Store, lease: Lease) -> None:
+        for number, state in enumerate((*State, *reversed(State))):
+            store.put(lease, Record(path=f"a{number}", state=state, attempt=1, result={"n": [number, None]}))
+        store.append(lease, batch("a6", 1, read=2, loaded=2))
+        assert State.COMPLETE in (record.state for record in store.checkpoints(JOB)[4:7])
+        for number in range(12):
+            for places in (1, 2, 3, 99):
+                assert untrue(store, JOB, f"a{number}", places) == []
+        store.rewind(lease, "a6")
+        store.put(lease, Record(path="a5", state=State.STARTED, attempt=2))
+        store.put(lease, Record(path="a6", state=State.COMPLETE, attempt=1, result="x" * 100_000))
+        assert untrue(store, JOB, "a0", 99) == []
+
+    def test_nothing_is_told_after_a_checkpoint_that_is_not_there(self, store: Store, lease: Lease) -> None:
+        store.put(lease, Record(path="a", state=State.COMPLETE, attempt=1))
+        other = acquire(store, "other")
+        store.put(other, Record(path="b", state=State.COMPLETE, attempt=1))
+        assert list(store.completed_after(JOB, "b", 9)) == []
+        assert list(store.completed_after("nothing", "a", 9)) == []
+        assert list(store.completed_after(JOB, "a", 9)) == []
 
     @pytest.mark.parametrize("path", ["a\x00b", "\ud800"], ids=ascii)
     def test_a_name_that_cannot_be_kept_is_refused_not_changed(self, store: Store, lease: Lease, path: str) -> None:
