@@ -15,6 +15,7 @@ from milepost.stores import rows, statements
 from milepost.stores.dialect import Dialect, spell
 from milepost.stores.encode import moment, readable, same_name
 from milepost.stores.holding import Holding, held_by, inside_transaction, lost
+from milepost.stores.torn import well_formed
 from milepost.stores.watch import lives_on
 
 
@@ -95,7 +96,7 @@ class LeasingStore(ABC):
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        with self._lock, self._explained():
+        with self._lock, self._explained(), well_formed(self.url):
             yield
 
     # -- who may write

@@ -19,6 +19,7 @@ from milepost.stores.holding import Holding, lost
 from milepost.stores.rows import REJECT_COLUMNS
 from milepost.stores.sql import SqlStore
 from milepost.stores.sqlite_schema import is_store, prepare
+from milepost.stores.torn import refuse_torn
 
 INSERT_REJECT = f"INSERT INTO {{reject}} ({', '.join(REJECT_COLUMNS)}) VALUES ({', '.join('?' * len(REJECT_COLUMNS))})"
 
@@ -43,6 +44,7 @@ class SqliteStore(SqlStore):
     @classmethod
     def create(cls, path: Path) -> SqliteStore:
         """The store in that file, made or brought to the present schema where need be."""
+        refuse_torn(path)
         connection = connect(path)
         try:
             prepare(connection, f"sqlite:///{path}")
@@ -54,6 +56,7 @@ class SqliteStore(SqlStore):
     @classmethod
     def look(cls, path: Path) -> SqliteStore | None:
         """The store in that file, to be read only; None where there is none."""
+        refuse_torn(path)
         if not path.exists():
             return None
         connection = connect_read_only(path)
