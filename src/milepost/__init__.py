@@ -14,7 +14,7 @@ from milepost.errors import (
     StoreError,
 )
 from milepost.jobs.checkpoint import Checkpoint
-from milepost.migration.table import Query, Rows, Table
+from milepost.migration.table import Query, Rows, Sink, Table
 from milepost.public import Job, Migration
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "Rejected",
     "Retryable",
     "Rows",
+    "Sink",
     "StoreError",
     "Table",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, assert_type
 
-from milepost import Checkpoint, Job, Migration, Query, Reject, Rows, Table
+from milepost import Checkpoint, Job, Migration, Query, Reject, Rows, Sink, Table
 
 crm = Migration("crm", source="sqlite:///legacy.db", target="postgresql://localhost/crm", max_rejects="2%")
 
@@ -42,6 +42,19 @@ country = crm.object(
     columns={"code": "iso"},
     parents={"currency": currency, ("region", "zone"): customer},
 )
+
+
+def send(rows: list[dict[str, Any]], cp: Checkpoint) -> None:
+    assert_type(cp.in_doubt, bool)
+    cp.settle_by({"job": "4711"})
+
+
+def send_alone(rows: list[dict[str, Any]]) -> None: ...
+
+
+crm.object("account", source=Table("customers", key="cust_no"), target=Sink(send, key="cust_no"))
+Sink(send)  # type: ignore[call-arg]  # what is sent again is told by its key
+Sink(send_alone, key="cust_no")  # type: ignore[arg-type]
 
 
 @customer.rollback

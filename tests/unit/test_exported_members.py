@@ -24,6 +24,7 @@ PROMISED = {
     "Rejected",
     "Retryable",
     "Rows",
+    "Sink",
     "StoreError",
     "Table",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
@@ -131,6 +132,27 @@ class Checkpoint:
         not at all: an error inside undoes all of it, ``position`` too. No step can be started inside.
         """
         return self._session.transaction()
+
+    # -- for a Sink, which sends batches to where the store cannot reach
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the batch at hand may have been sent before: whoever sent it did not live to see it through."""
+        return self._intent is not None and self._intent.again
+
+    @property
+    def token(self) -> JSON:
+        """What ``settle_by`` was last given for the batch at hand, by whatever run; None where it was not."""
+        return None if self._intent is None else self._intent.token
+
+    def settle_by(self, token: JSON) -> None:
+        """Make durable, at once, by what the other side can be asked later whether the batch at hand came through.
+
+        Call it before sending, with a number of your own, or with the one that the other side gives beforehand.
+        """
+        if self._intent is None:
+            raise Fatal(f"{self.path or 'the job'} is sending no batch that could be in doubt")
+        self.intend(replace(self._intent, token=token))
 
     # -- for engines that are built on it
 

@@ -32,7 +32,7 @@ class Apart:
         intent = recorded(self.checkpoint.recall(), self.checkpoint.path)
         if intent is None:
             return None
-        with self.outside.transaction(self._check_lease) as connection:
+        with self.outside.transaction(self._may_go_on) as connection:
             outcome = self.outside.settle(connection, intent.token, decode(intent.witness))
         decided = settlement(intent, outcome)
         if decided is Settlement.DONE:
@@ -44,7 +44,7 @@ class Apart:
     @contextmanager
     def transaction(self, *, acts: bool = True) -> Iterator[Any]:
         self._intent = None
-        with self.outside.transaction(self._check_lease) if acts else nullcontext() as connection:
+        with self.outside.transaction(self._may_go_on) if acts else nullcontext() as connection:
             yield connection
         if self._intent is not None:
             self.checkpoint.done(self._intent)
@@ -55,6 +55,8 @@ class Apart:
             return
         witness = self._witness(connection, done.last)
         token = self.outside.token(connection, witness)
+        if token is None and done.again is not None:
+            token = done.again.token
         intent = self._intended(done, token=token, witness=None if witness is None else encode(witness))
         self.checkpoint.intend(intent)
         self._intent = intent
@@ -80,7 +82,17 @@ class Apart:
             return None
         return key if key is not None and self.outside.holds(connection, key) else None
 
-    def _check_lease(self) -> None:
-        """Raise LeaseLost where another run has taken over."""
-        with self.checkpoint.transaction():
-            pass
+    def _may_go_on(self) -> None:
+        check_lease(self.checkpoint)
+
+
+def end_earlier(checkpoint: Checkpoint, outside: Outside) -> None:
+    """See to it that no earlier run can still commit what it began."""
+    with outside.transaction(lambda: check_lease(checkpoint)):
+        pass
+
+
+def check_lease(checkpoint: Checkpoint) -> None:
+    """Raise LeaseLost where another run has taken over."""
+    with checkpoint.transaction():
+        pass

@@ -13,7 +13,7 @@ from milepost.migration.migration import Migration
 from milepost.migration.object import Object
 from milepost.migration.restructure import renamed, restructure
 from milepost.migration.source import Key, Source
-from milepost.migration.table import Rows, Table
+from milepost.migration.table import Rows, Sink, Table
 from milepost.migration.trial import Trial
 
 TRIAL_ROWS = 3
@@ -34,7 +34,7 @@ def _check_object_declaration(each: Object) -> None:
     places = [place for place in (each.source, each.target) if isinstance(place, Table)]
     if any(place.id is not None for place in places):
         raise _not_yet(each.name, "an id that the target makes (id=)")
-    if getattr(each.source, "modified", None) or each.target.modified:
+    if any(getattr(place, "modified", None) for place in (each.source, each.target)):
         raise _not_yet(each.name, "looking again at changed rows (modified=)")
     if each.takes != "row":
         raise _not_yet(each.name, f"a columnar function (takes={each.takes!r})")
@@ -51,6 +51,12 @@ def _check_object_declaration(each: Object) -> None:
 
 def _check_parent_declaration(each: Object) -> None:
     for columns, parent in each.parents.items():
+        if isinstance(each.target, Sink) or isinstance(parent.target, Sink):
+            raise PlanError(
+                f"{each.name} has the parent {parent.name}, and what went into a Sink cannot be looked up:"
+                " nobody could say whether a row's parent is there",
+                hint="Leave parents= out; objects are moved in the order in which they are declared.",
+            )
         if len(columns) != len(parent.target_key):
             raise PlanError(
                 f"{each.name}: the parent {parent.name} has the key ({', '.join(parent.target_key)}),"
@@ -66,6 +72,8 @@ def check_copy(each: Object, source: Description, target: Description) -> None:
         if source.column(column) is None:
             raise _no_column(each, source, column, "source")
     check_columns(each, target, tuple(names))
+    if target.takes_any:
+        return
     for target_name, source_name in names.items():
         one, other = source.column(source_name), target.column(target_name)
         assert one is not None and other is not None  # noqa: PT018, S101 - looked up just above
@@ -75,7 +83,7 @@ def check_copy(each: Object, source: Description, target: Description) -> None:
 
 def check_columns(each: Object, target: Description, columns: tuple[str, ...]) -> None:
     """Raise PlanError where the target lacks one of the columns, makes it itself, or key or parents are not filled."""
-    for name in columns:
+    for name in () if target.takes_any else columns:
         column = target.column(name)
         if column is None:
             raise _no_column(each, target, name, "target")
@@ -93,6 +101,8 @@ def check_columns(each: Object, target: Description, columns: tuple[str, ...]) -
 
 def check_target(each: Object, target: Description) -> None:
     """Raise PlanError where the target is no table, or holds the key not unique."""
+    if target.takes_any:
+        return
     if not target.is_table:
         raise PlanError(f"{each.name}: {target.name} is a view, and rows can only be loaded into a table")
     for name in each.target_key:

@@ -19,7 +19,7 @@ from typing import Any
 from milepost.errors import mask
 from milepost.jobs.state import JSON
 from milepost.migration.object import Object
-from milepost.migration.table import Query, Rows, Table
+from milepost.migration.table import Query, Rows, Sink, Table
 
 
 def definition(each: Object, database: str | None = None) -> JSON:
@@ -96,9 +96,11 @@ def _code_text(value: Any) -> str:
     return mask(repr(value))
 
 
-def _place(place: Table | Query | Rows) -> JSON:
+def _place(place: Table | Query | Rows | Sink) -> JSON:
     if isinstance(place, Rows):
         return {"rows": source_text(place.read), "key": list(place.key)}
+    if isinstance(place, Sink):
+        return {"sink": source_text(place.write), "key": list(place.key)}
     settings = {name: value for name, value in asdict(place).items() if name != "database" and value is not None}
     return {name: mask(value) if isinstance(value, str) else value for name, value in settings.items()}
 

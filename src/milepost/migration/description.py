@@ -57,13 +57,15 @@ class Description:
     """A table, view or query: its columns in order, and the column sets that it holds unique.
 
     ``unique_keys`` lists the sets that a plain unique index, unique constraint or primary key covers (no partial or
-    expression index). ``is_table`` is False for a query or a view.
+    expression index). ``is_table`` is False for a query or a view. ``takes_any``: it has no columns of its own, and
+    takes whatever a row holds.
     """
 
     name: str
     columns: tuple[Column, ...]
     unique_keys: tuple[frozenset[str], ...] = ()
     is_table: bool = True
+    takes_any: bool = False
 
     def column(self, name: str) -> Column | None:
         """The column of that name, or None."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, overload
 
 from milepost.errors import PlanError
 from milepost.migration.object import Object, Restructure, declared_parents
-from milepost.migration.table import Query, Rows, Table
+from milepost.migration.table import Query, Rows, Sink, Table
 
 BATCH_ROWS = 25_000
 Parents = Mapping[str, Object | str] | Mapping[tuple[str, ...], Object | str] | Mapping[Any, Object | str]
@@ -65,7 +65,7 @@ class Migration:
         /,
         *,
         source: Table | Query | Rows,
-        target: Table,
+        target: Table | Sink,
         parents: Parents | None = None,
         columns: Mapping[str, str] | None = None,
         takes: str = "row",
@@ -79,7 +79,7 @@ class Migration:
         /,
         *,
         source: Table | Query | Rows,
-        target: Table,
+        target: Table | Sink,
         parents: Parents | None = None,
         columns: Mapping[str, str] | None = None,
         takes: str = "row",
@@ -93,7 +93,7 @@ class Migration:
         /,
         *,
         source: Table | Query | Rows,
-        target: Table,
+        target: Table | Sink,
         parents: Parents | None = None,
         columns: Mapping[str, str] | None = None,
         takes: str = "row",

@@ -23,7 +23,9 @@ from milepost.migration.object import Object
 from milepost.migration.outside import Outside
 from milepost.migration.pin import Pin
 from milepost.migration.restructure import Restructured, Unmoved, masked, picker, rename, restructure, torn, without
+from milepost.migration.sink import Sending
 from milepost.migration.source import Key, Row, Source
+from milepost.migration.table import Sink
 from milepost.migration.target import Loaded, Loading, Parent, Target
 from milepost.migration.trial import Trial
 from milepost.migration.way import Done, Together, Way
@@ -55,7 +57,7 @@ def move(checkpoint: Checkpoint, route: Route, pin: Pin) -> JSON:
     checkpoint.expect(pin.rows)
     if pin.rows == 0:
         return
-    way = Together(checkpoint) if route.outside is None else Apart(checkpoint, route.outside)
+    way = way_of(checkpoint, route)
     doubtful = way.in_doubt()
     batches = Batches(checkpoint, route, pin, way)
     if doubtful is not None:
@@ -71,6 +73,13 @@ def move(checkpoint: Checkpoint, route: Route, pin: Pin) -> JSON:
         )
     if pin.rows is not None and read != pin.rows:
         checkpoint.tell(f"{read:,} rows were read where {pin.rows:,} were counted at the start: the source has changed")
+
+
+def way_of(checkpoint: Checkpoint, route: Route) -> Way:
+    """How the object's batches become durable."""
+    if isinstance(route.object.target, Sink):
+        return Apart(checkpoint, Sending(route.object.target, checkpoint))
+    return Together(checkpoint) if route.outside is None else Apart(checkpoint, route.outside)
 
 
 @contextmanager

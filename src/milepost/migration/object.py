@@ -9,7 +9,7 @@ from typing import Any
 
 from milepost.errors import PlanError
 from milepost.jobs.checkpoint import Checkpoint
-from milepost.migration.table import Query, Rows, Table, key_of
+from milepost.migration.table import Query, Rows, Sink, Table, key_of
 
 Restructure = Callable[..., Any]
 Undo = Callable[[Checkpoint], None]
@@ -25,7 +25,7 @@ class Object:
 
     name: str
     source: Table | Query | Rows
-    target: Table
+    target: Table | Sink
     function: Restructure | None = None
     parents: Mapping[tuple[str, ...], Object] = field(default_factory=dict)
     columns: Mapping[str, str] | None = None

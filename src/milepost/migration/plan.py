@@ -8,15 +8,19 @@ from milepost.jobs.ledger import NO_ROWS, Counts
 from milepost.jobs.state import State
 
 EXACTLY_ONCE = "exactly once: rows and checkpoint commit together"
+SETTLED = "in doubt known, settled by the server: it tells whether the last batch before a crash was committed"
+REPLAYED = "in doubt known, replayed by upsert: the last batch before a crash is loaded again on ({key})"
+SENT_AGAIN = "in doubt known, sent again: {name} is told that the last batch before a crash may be there, by ({key})"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectPlan:
-    """One object of the plan, in the order of moving.
+    """One object of the plan, in the order of moving. ``promise`` is what it gets should the run die.
 
     ``rows`` is the number of source rows in all (None: unknown). ``loading`` is "direct" (straight into an empty table)
     or "staged" (by a temporary table, to upsert or to look for parents; in PostgreSQL the parents of a fresh table are
-    looked up by their keys, and its rows go in directly). ``done`` is what the ledger holds. ``notes`` are for people.
+    looked up by their keys, and its rows go in directly), or "sent"
+    (by the user's own function). ``done`` is what the ledger holds. ``notes`` are for people.
     """
 
     name: str
@@ -38,5 +42,5 @@ class Plan:
     job: str
     store: str
     source: str | None
-    target: str
+    target: str | None
     objects: tuple[ObjectPlan, ...]

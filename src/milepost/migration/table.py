@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
+
+from milepost.jobs.checkpoint import Checkpoint
 
 ReadRows = Callable[[Any], Iterable[Mapping[str, Any]]]
+WriteRows = Callable[[list[dict[str, Any]], Checkpoint], object]
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,40 @@ class Rows:
         return f"rows of {getattr(self.read, '__name__', 'a function')}"
 
 
-def key_of(place: Table | Query | Rows) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Sink:
+    """The user's own function as a target: an API, a queue, a file; something that has no transaction with us.
+
+    ``write(rows, cp)`` sends a batch, a list of dicts, and returns when it is there. It is called again with the same
+    rows where nobody knows whether it came through: ``cp.in_doubt`` is then True, and ``cp.token`` what ``write`` had
+    handed to ``cp.settle_by`` before (or None). So it must upsert on ``key``, the columns that identify a row, or
+    ask the other side. What it raises ends the run; a Retryable is tried again.
+    """
+
+    write: WriteRows
+    key: str | tuple[str, ...]
+    database: ClassVar[None] = None  # it is in none
+
+    def __init__(self, write: WriteRows, *, key: str | Iterable[str]) -> None:
+        object.__setattr__(self, "write", write)
+        object.__setattr__(self, "key", _names(key))
+
+    @property
+    def name(self) -> str:
+        """The function's name, for messages."""
+        return getattr(self.write, "__name__", "a function")
+
+
+def key_of(place: Table | Query | Rows | Sink) -> tuple[str, ...]:
     """The key's columns in their order."""
     return place.key if isinstance(place.key, tuple) else (place.key,)
+
+
+def file_of(place: Table | Sink) -> Path | None:
+    """The file in which a Sink's function stands; None where there is none."""
+    code = getattr(inspect.unwrap(place.write), "__code__", None) if isinstance(place, Sink) else None
+    path = None if code is None else Path(code.co_filename)
+    return path.resolve() if path is not None and path.is_file() else None
 
 
 def _names(key: str | Iterable[str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from milepost.errors import MilepostError
 from milepost.jobs.state import Record, State
 from milepost.migration.emptied import judge_empty, should_hold_rows
 from milepost.migration.object import Object
+from milepost.migration.table import Sink
 from milepost.migration.target import Target
 from milepost.wiring.ends import connect_read_only
 from milepost.wiring.openers import Openers
@@ -33,7 +34,7 @@ def find_emptied(
         connections: dict[str, Any] = {}
         for each in objects:
             record, place = records.get(each.name), each.target.database or url
-            if record is None or place is None or not should_hold_rows(each, record):
+            if record is None or place is None or isinstance(each.target, Sink) or not should_hold_rows(each, record):
                 continue
             if place not in connections:
                 connections[place] = opened.enter_context(closing(connect_read_only(expand(place))))

@@ -11,8 +11,9 @@ from milepost.errors import PlanError
 from milepost.migration.object import Object
 from milepost.migration.outside import Outside
 from milepost.migration.rows import RowsSource
+from milepost.migration.sink import SinkTarget
 from milepost.migration.source import Source
-from milepost.migration.table import Query, Rows
+from milepost.migration.table import Query, Rows, Sink
 from milepost.migration.target import Target
 
 
@@ -42,6 +43,8 @@ def open_source(each: Object, url: str | None) -> Source:
 
 def open_target(each: Object, url: str | None) -> Target:
     """The object's target, likewise."""
+    if isinstance(each.target, Sink):
+        return SinkTarget(each.target)
     url = expand(_needed(each.target.database or url, each, "target"))
     if _database(url, each, "target") == "sqlite":
         from milepost.connectors.sql.sqlite.target import SqliteTarget

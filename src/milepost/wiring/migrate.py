@@ -15,17 +15,18 @@ from milepost.errors import Fatal, Interrupted, PlanError
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.state import JSON, Record, State
 from milepost.jobs.stop import Stop
+from milepost.migration.apart import end_earlier
 from milepost.migration.check import check_copy, check_declaration, check_target, try_out
 from milepost.migration.definition import definition
 from milepost.migration.gather import BatchLimits
 from milepost.migration.keys import decode
 from milepost.migration.migration import Migration, OwnStep
 from milepost.migration.move import Route, fresh_of, move
-from milepost.migration.object import Object
+from milepost.migration.object import Object, Undo
 from milepost.migration.order import in_order
 from milepost.migration.pin import Pin, check_definition, freeze, name_of, reads_otherwise, recorded
-from milepost.migration.plan import ObjectPlan, Plan
-from milepost.migration.table import Rows
+from milepost.migration.plan import EXACTLY_ONCE, REPLAYED, SENT_AGAIN, SETTLED, ObjectPlan, Plan
+from milepost.migration.table import Rows, Sink
 from milepost.migration.trial import Trial
 from milepost.wiring.emptied import find_emptied
 from milepost.wiring.ends import connect_read_only, place_of
@@ -68,6 +69,7 @@ class Migrating:
         self.accepted = accepted
         self._check_accepted()
         self._refuse_forgetting()
+        self._check_parents()
         self._look_into_store()
         for each in self.objects:
             if stop is not None and stop.requested:
@@ -108,17 +110,17 @@ class Migrating:
         _call_all(checkpoint, self.migration.first)
         for each in self.objects:
             body = partial(self._move, name=each.name, pin=pins.get(each.name))
-            checkpoint.call(each.name, body, rollback=each.undo)
+            undo = None if each.undo is None else partial(self._undo, each=each, undo=each.undo)
+            checkpoint.call(each.name, body, rollback=undo)
             _call_all(checkpoint, [step for step in self.migration.between if step.after is each])
         _call_all(checkpoint, self.migration.last)
 
     def plan(self, store: str) -> Plan:
         """What ``main`` would do, for people."""
-        target = expand(self.target or "")
-        with closing(connect_read_only(target)) as connection:
-            objects = tuple(self._plan_object(each, connection) for each in self.objects)
+        objects = tuple(map(self._plan_object, self.objects))
         source = None if self.source is None else hide_password(self.source)
-        return Plan(job=self.migration.name, store=store, source=source, target=hide_password(target), objects=objects)
+        target = None if self.target is None else hide_password(expand(self.target))
+        return Plan(job=self.migration.name, store=store, source=source, target=target, objects=objects)
 
     def close(self) -> None:
         for route in self.routes.values():
@@ -138,8 +140,26 @@ class Migrating:
 
     def _is_outside(self, each: Object) -> bool:
         """Whether rows and checkpoint of the object are in two databases, and cannot commit together."""
+        url = self._target_of(each)
+        return url is not None and not same_database(url, self.store)
+
+    def _target_of(self, each: Object) -> str | None:
+        """The URL of the database that its rows go to; None for a Sink, and where none is given."""
         url = each.target.database or self.target
-        return url is not None and not same_database(expand(url), self.store)
+        return None if url is None or isinstance(each.target, Sink) else expand(url)
+
+    def _check_parents(self) -> None:
+        """Parents are looked up in the database that the rows go to."""
+        for each in self.objects:
+            here = self._target_of(each)
+            for parent in each.parents.values():
+                there = self._target_of(parent)
+                if here is not None and there is not None and not same_database(here, there):
+                    raise PlanError(
+                        f"{each.name} goes to {hide_password(here)}, and its parent {parent.name} to"
+                        f" {hide_password(there)}: nobody there could say whether a row's parent is there",
+                        hint="Move both into one database, or leave this parent out.",
+                    )
 
     def _look_into_store(self) -> None:
         store = self.openers.store(self.store, create=False)
@@ -227,7 +247,7 @@ class Migrating:
         finally:
             close(self.routes[name])
 
-    def _plan_object(self, each: Object, connection: Any) -> ObjectPlan:
+    def _plan_object(self, each: Object) -> ObjectPlan:
         state, pin, route = self.state(each), self._pinned(each), self.routes.get(each.name)
         record = self.records.get(each.name) or Record(path=each.name)
         rows = pin.rows if pin is not None else None
@@ -235,16 +255,15 @@ class Migrating:
             rows = route.source.count(route.source.highest())
         fresh = fresh_of(self.values.get(each.name, {}), each)
         if fresh is None:
-            fresh = route is None or route.target.is_empty(connection)
-        asked = scheme(expand(each.target.database or self.target or "")) == "postgresql"
-        staged = not fresh or each.on_duplicate == "last" or (bool(each.parents) and not asked)
+            fresh = route is None or self._is_empty(each, route)
         return ObjectPlan(
             name=each.name,
             source=each.source.name,
             target=each.target.name,
             parents=tuple(parent.name for parent in each.parents.values()),
             rows=rows,
-            loading="staged" if staged else "direct",
+            loading=self._loading(each, fresh=fresh),
+            promise=self._promise(each),
             state=state,
             done=record.counts,
             notes=(
@@ -252,6 +271,36 @@ class Migrating:
                 *([self.told[each.name]] if each.name in self.told else []),
             ),
         )
+
+    def _undo(self, checkpoint: Checkpoint, *, each: Object, undo: Undo) -> None:
+        """The user's rollback, behind whose back no earlier run may commit any more."""
+        route = self.routes.get(each.name)
+        if route is not None and route.outside is not None:
+            with closing(route.outside):
+                end_earlier(checkpoint, route.outside)
+        undo(checkpoint)
+
+    def _is_empty(self, each: Object, route: Route) -> bool:
+        url = self._target_of(each)
+        if url is None:
+            return True
+        with closing(connect_read_only(url)) as connection:
+            return route.target.is_empty(connection)
+
+    def _loading(self, each: Object, *, fresh: bool) -> str:
+        url = self._target_of(each)
+        if url is None:
+            return "sent"
+        asked = bool(each.parents) and scheme(url) != "postgresql"
+        return "staged" if not fresh or each.on_duplicate == "last" or asked else "direct"
+
+    def _promise(self, each: Object) -> str:
+        url, key = self._target_of(each), ", ".join(each.target_key)
+        if url is None:
+            return SENT_AGAIN.format(name=each.target.name, key=key)
+        if not self._is_outside(each):
+            return EXACTLY_ONCE
+        return SETTLED if scheme(url) == "postgresql" else REPLAYED.format(key=key)
 
 
 def _notes(each: Object, *, fresh: bool) -> Iterator[str]:

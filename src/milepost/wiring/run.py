@@ -23,6 +23,7 @@ from milepost.jobs.store import Store
 from milepost.migration.migration import Migration
 from milepost.migration.pin import name_of
 from milepost.migration.plan import Plan
+from milepost.migration.table import Sink, file_of
 from milepost.wiring.early import look_first
 from milepost.wiring.migrate import Migrating
 from milepost.wiring.openers import BY_URL, Openers
@@ -112,12 +113,18 @@ def store_url(job: Job | Migration, urls: Urls = NO_URLS) -> str:
     url = urls.store or job.store
     if url is None and isinstance(job, Migration):
         url = urls.target or job.target
-        if url is None:
+        if url is None and not _only_sends(job):
             raise PlanError(f"{job.name} has no target", hint="Give the migration a URL, or the command --target URL.")
     if url is not None:
         return expand(url)
-    beside = job.file.parent if isinstance(job, Job) and job.file is not None else Path()
+    file = job.file if isinstance(job, Job) else file_of(job.objects[0].target)
+    beside = Path() if file is None else file.parent
     return f"sqlite:///{beside / f'{job.name}.milepost.db'}"
+
+
+def _only_sends(migration: Migration) -> bool:
+    """Whether nothing of it goes to a database, in which a store could be."""
+    return bool(migration.objects) and all(isinstance(each.target, Sink) for each in migration.objects)
 
 
 def _migrating(migration: Migration, urls: Urls, clock: Clock, openers: Openers) -> Migrating:
