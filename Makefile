@@ -8,9 +8,11 @@ export PYTHON
 
 # What pytest is to run, and how: make test ARGS="tests/unit -n 0"
 ARGS ?=
+CRASH = tests/crash/test_matrix.py tests/crash/test_matrix_catches.py tests/crash/test_power_loss.py \
+	tests/crash/test_power_loss_postgres.py tests/crash/test_schema_upgrade.py
 PIP = .venv-test/bin/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test check bench develop clean
+.PHONY: help demo test crash check bench develop clean
 
 help: ## Say what can be made
 	@echo "Milepost: jobs that survive"
@@ -24,6 +26,9 @@ test: venv-test ## Run every test against the built wheel (ARGS="..." goes to py
 	@$(PIP) wheel --no-build-isolation --no-deps -w .venv-test/wheel .
 	@$(PIP) install --no-deps --force-reinstall .venv-test/wheel/*.whl
 	@.venv-test/bin/python -m pytest -n logical --dist worksteal $(ARGS)
+
+crash: venv-develop ## Kill jobs at every point and 200 times at random, cut the power; print totals (some minutes)
+	@MILEPOST_CRASH_ALL=1 .venv/bin/python -m pytest -n logical --dist worksteal -o faulthandler_timeout=3600 $(CRASH) $(ARGS)
 
 check: venv-develop ## Lint, format, types, imports, tidiness
 	.venv/bin/ruff check
