@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import groupby
 from typing import Any, TextIO
 
 from milepost.cli.again import other_command
 from milepost.cli.explain import COMPLETE, FAILED, INTERRUPTED
-from milepost.cli.human import duration, number, rows
+from milepost.cli.human import number
 from milepost.cli.lines import write_line
 from milepost.cli.report import say_on_stderr
 from milepost.cli.tables import console, show, table
@@ -18,6 +17,7 @@ from milepost.crashtest.declared import Declared
 from milepost.crashtest.fault import Fault, Kind
 from milepost.crashtest.prove import prove
 from milepost.crashtest.report import Report, Round
+from milepost.crashtest.words import blame, failures, summary
 from milepost.wiring.run import Urls
 
 EVERY = 10.0  # seconds between two lines about the progress
@@ -140,7 +140,9 @@ def _draw(report: Report, again: Callable[[Round], str], *, verbose: bool) -> No
     if report.steps or report.rollbacks:
         show(screen, _steps(report))
         screen.print()
-    for text in (*_totals(report), *_failures(report, again, verbose=verbose), *report.notes):
+    most = None if verbose else MOST_FAILURES
+    told = failures(report, again, most=most)
+    for text in (*summary(report), *map(blame, report.suspects), *told, *report.notes):
         screen.print(text, soft_wrap=True)
 
 
@@ -184,34 +186,3 @@ def _steps(report: Report) -> Any:
             most = max((each.get(name, 0) for each in found), default=0)
             drawn.add_row(name, number(undisturbed.get(name, 0)), number(most), word)
     return drawn
-
-
-def _totals(report: Report) -> Iterator[str]:
-    same = report.outcomes["same"]
-    word = "all came out as the undisturbed run" if report.ok else f"{number(same)} came out as the undisturbed run"
-    yield (
-        f"{number(len(report.rounds))} rounds, {word}; {number(report.kills)} kills,"
-        f" {rows(report.read_again)} read again (a batch has {number(report.batch_rows)})"
-    )
-    yield (
-        f"seed {report.seed}; undisturbed: {number(report.effects)} points, {rows(report.rows)},"
-        f" {duration(report.seconds)}"
-    )
-
-
-def _failures(report: Report, again: Callable[[Round], str], *, verbose: bool) -> Iterator[str]:
-    for suspect in report.suspects:
-        differs = ", ".join(name or "the job" for name in suspect.about) or "the outcome"
-        yield (
-            f"step {suspect.step} is not safe to run twice: in {number(suspect.rounds)} rounds it ran more than once,"
-            f" and {differs} differs. A step that a crash interrupts is run again: let it begin anew, write in"
-            " cp.transaction(), or undo it in its rollback."
-        )
-    failures = report.failures if verbose else report.failures[:MOST_FAILURES]
-    for _, alike in groupby(failures, key=lambda each: each.messages):
-        together = list(alike)
-        for each in together:
-            yield f"{each.outcome}: {each.replay}, {each.effect} {each.at}".rstrip() + f"    {again(each)}"
-        yield from (f"    {text}" for text in together[0].messages)
-    if len(report.failures) > len(failures):
-        yield f"and {number(len(report.failures) - len(failures))} more; --verbose shows all"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from milepost.clock import SystemClock
-from milepost.crashtest.connections import sever_all, watch
+from milepost.crashtest.connections import guard, sever_all
 from milepost.crashtest.declared import declared
 from milepost.crashtest.fault import Fault, script_named
 from milepost.crashtest.journal import Journal
@@ -51,7 +51,7 @@ def _run(task: Task, journal: Journal) -> None:
     os.chdir(task.folder)
     os.environ.update(task.environment)
     sys.path[:0] = task.python_path
-    watch()
+    guard(task.real)
     script = None if task.fault is None else script_named(task.fault)
     player = Player(
         journal,

@@ -1,30 +1,29 @@
-"""Every connection of this process to a PostgreSQL server, so that all can be lost at once."""
+"""What a process of a round may open: scratch copies only; its connections are noted, so that all can be lost."""
 
 from __future__ import annotations
 
 import os
 import socket
+import sys
 import weakref
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
+from urllib.parse import unquote
+
+from milepost.databases.url import expand, scheme, sqlite_path
+from milepost.errors import Fatal, PlanError
 
 _opened: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
-def watch() -> None:
-    """From now on note every connection that psycopg opens, where psycopg is installed."""
-    try:
-        import psycopg
-    except ImportError:
-        return
-    connect = psycopg.Connection.connect
-
-    def noted(*arguments: Any, **settings: Any) -> Any:
-        connection = connect(*arguments, **settings)
-        _opened.add(connection)
-        return connection
-
-    psycopg.connect = noted
+def guard(real: Collection[str]) -> None:
+    """From now on refuse to open the real databases of these URLs, and note every connection to a server."""
+    files = {os.path.realpath(sqlite_path(url)) for url in real if scheme(url) == "sqlite"}
+    if files:
+        sys.addaudithook(lambda event, values: _refuse_file(files, values) if event == "sqlite3.connect" else None)
+    with suppress(ImportError):
+        _watch_psycopg([url for url in real if scheme(url) == "postgresql"])
 
 
 def sever_all() -> bool:
@@ -36,3 +35,58 @@ def sever_all() -> bool:
                 end.shutdown(socket.SHUT_RDWR)
                 broken = True
     return broken
+
+
+def real_place(text: str) -> str | None:
+    """The place that a value of an environment variable names, if it is a database's URL."""
+    from milepost.wiring.ends import place_of
+
+    try:
+        return place_of(text) if "://" in text or text.startswith("sqlite:") else None
+    except (PlanError, ValueError):
+        return None
+
+
+def _refuse_file(files: Collection[str], values: tuple[Any, ...]) -> None:
+    name = os.fsdecode(values[0]) if isinstance(values[0], str | bytes | os.PathLike) else ""
+    if name.startswith("file:"):
+        name = unquote(name.removeprefix("file:").partition("?")[0]).removeprefix("//")
+    if os.path.realpath(name) in files:
+        raise _touched(name)
+
+
+def _watch_psycopg(real: Collection[str]) -> None:
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    def server(parts: Any) -> tuple[str, str, str]:
+        name = parts.get("dbname") or parts.get("user") or ""
+        return str(parts.get("host") or "localhost"), str(parts.get("port") or 5432), str(name)
+
+    forbidden = {server(conninfo_to_dict(_plain(expand(url)))): url for url in real}
+    connect = psycopg.Connection.connect.__func__  # type: ignore[attr-defined]
+
+    def noted(cls: Any, /, conninfo: str = "", **settings: Any) -> Any:
+        said = {name: settings[name] for name in ("host", "port", "dbname", "user") if settings.get(name) is not None}
+        place = server(conninfo_to_dict(conninfo, **said))
+        if place in forbidden:
+            raise _touched("/".join(place))
+        connection = connect(cls, conninfo, **settings)
+        _opened.add(connection)
+        return connection
+
+    psycopg.Connection.connect = classmethod(noted)  # type: ignore[assignment,method-assign]
+    psycopg.connect = psycopg.Connection.connect
+
+
+def _plain(url: str) -> str:
+    head, _, rest = url.partition("://")
+    return f"{head.partition('+')[0]}://{rest}"
+
+
+def _touched(what: str) -> Fatal:
+    return Fatal(
+        f"the job opens the real database {what} by itself, and a crash test must not touch it",
+        hint="Take the connection of cp.transaction(), or the URL from an environment variable: in a crash test it"
+        " holds the scratch copy's. MILEPOST_CRASHTEST=1 tells code that it is in one.",
+    )

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from milepost.crashtest import sqlite_copy
@@ -69,7 +69,8 @@ def content_of(place: Place, job: str, left_out: LeftOut) -> Content:
         name: Rows(columns, Counter(digest(row) for row in rows_of(place, name, columns)))
         for name, columns in compared_columns(place, left_out).items()
     }
-    rejects, counts, results, unfinished = _remembered(place.store, job)
+    together = place.target is None or place.target == place.store
+    rejects, counts, results, unfinished = _remembered(place.store, job, together=together)
     return Content(
         tables=tables,
         files={name: text for name, text in _files(place) if name not in left_out.files},
@@ -168,7 +169,14 @@ def _files(place: Place) -> Iterator[tuple[str, str]]:
             yield str(file.relative_to(place.folder)), hashlib.blake2b(file.read_bytes()).hexdigest()
 
 
-def _remembered(url: str, job: str) -> tuple[Counter[str], dict[str, Counts], dict[str, str], tuple[str, ...]]:
+def _whatever_changed(counts: Counts) -> Counts:
+    """Where a batch in doubt is loaded again, the target finds unchanged what was loaded before."""
+    return replace(counts, loaded=counts.loaded + counts.unchanged, unchanged=0)
+
+
+def _remembered(
+    url: str, job: str, *, together: bool
+) -> tuple[Counter[str], dict[str, Counts], dict[str, str], tuple[str, ...]]:
     store = open_store(url, create=False)
     if store is None:
         return Counter(), {}, {}, ()
@@ -177,6 +185,6 @@ def _remembered(url: str, job: str) -> tuple[Counter[str], dict[str, Counts], di
             json.dumps([each.path, each.stage, each.reason, each.key, each.content]) for each in store.rejects(job)
         )
         records = store.checkpoints(job)
-    counts = {record.path: record.counts for record in records}
+    counts = {record.path: record.counts if together else _whatever_changed(record.counts) for record in records}
     results = {record.path: json.dumps(record.result) for record in records}
     return rejects, counts, results, tuple(each.path for each in records if each.state is not State.COMPLETE)

@@ -28,8 +28,9 @@ class Told:
     """What the journal of one process says.
 
     ``effects`` are those that it came to, with what each was about. ``at`` is the number of the one at which the fault
-    was played, None where the run ended before. ``rows`` were read after the run had begun. ``calls`` counts the user's
-    steps and rollbacks by name. ``end`` is "complete", "failed", or "" where the process could not say it any more.
+    was played, None where the run ended before. ``rows`` were read after the run had begun. ``steps`` (writes of a Sink
+    among them) and ``rollbacks`` count the calls of the user's functions, by path. ``end`` is "complete", "failed", or
+    "" where the process could not say it any more. ``answer`` is what a process says that was only asked.
     """
 
     effects: tuple[tuple[Effect, str], ...]
@@ -59,7 +60,7 @@ def read_journal(file: Path) -> Told:
         effects=effects,
         at=next((line["fault"] for line in lines if "fault" in line), None),
         rows=sum(line.get("rows", 0) for line in lines),
-        steps=Counter(line["about"] for line in lines if line.get("effect") == Effect.STEP),
+        steps=Counter(line["about"] for line in lines if line.get("effect") in {Effect.STEP, Effect.SINK_WRITE}),
         rollbacks=Counter(line["about"] for line in lines if line.get("effect") == Effect.ROLLBACK),
         end=ends[0]["end"] if ends else "",
         error=ends[0]["error"] if ends else "",

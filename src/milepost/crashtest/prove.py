@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random as chance
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from milepost.crashtest.choose import scripts
 from milepost.crashtest.compare import differences, varying
+from milepost.crashtest.connections import real_place
 from milepost.crashtest.content import LeftOut, content_of, filled_columns, numbered_columns
 from milepost.crashtest.declared import Declared, declared_of
 from milepost.crashtest.fault import Kind, Script, script_named
@@ -112,7 +114,7 @@ def _proven(wanted: Wanted, root: Path, launcher: Launcher, tell: Tell) -> Repor
         job=declared.name,
         launcher=launcher,
         scratch=scratch,
-        task=lambda where, journal: _task(wanted, where, journal),
+        task=lambda where, journal: _task(wanted, declared, where, journal),
         limit=wanted.limit or SLOWEST,
     )
     undisturbed = _undisturbed(stage, declared)
@@ -179,7 +181,7 @@ def _ask(wanted: Wanted, root: Path, launcher: Launcher) -> Declared:
     return declared_of(told.answer)
 
 
-def _task(wanted: Wanted, place: Place, journal: Path) -> Task:
+def _task(wanted: Wanted, declared: Declared, place: Place, journal: Path) -> Task:
     file, name = split(wanted.reference)
     inside = Path(file).is_file()
     reference = str(place.folder / Path(file).name) if inside else wanted.reference
@@ -192,11 +194,20 @@ def _task(wanted: Wanted, place: Place, journal: Path) -> Task:
         target=place.target,
         store=place.store,
         databases=place.databases,
-        environment={"MILEPOST_CRASHTEST": "1"},
+        real=(*declared.read.values(), *declared.written.values()),
+        environment={"MILEPOST_CRASHTEST": "1", **dict(_redirected(place))},
         openers=wanted.openers,
         python_path=wanted.python_path,
         batch_rows=wanted.batch_rows,
     )
+
+
+def _redirected(place: Place) -> Iterator[tuple[str, str]]:
+    """The environment variables that hold the URL of a real database, with the scratch copy's."""
+    for name, value in os.environ.items():
+        scratch = place.databases.get(real_place(value) or "")
+        if scratch is not None:
+            yield name, scratch
 
 
 def _undisturbed(stage: Stage, declared: Declared) -> Undisturbed:

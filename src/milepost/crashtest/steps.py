@@ -12,19 +12,22 @@ from milepost.crashtest.player import Player
 from milepost.jobs.checkpoint import Checkpoint, active
 from milepost.jobs.job import Job
 from milepost.migration.migration import Migration
+from milepost.migration.table import Sink
 from milepost.wiring.ends import place_of
 
 Function = Callable[..., Any]
 
 
 def count_steps(job: Job | Migration, player: Player) -> None:
-    """Make every step and rollback of the job, as the user wrote it, an effect."""
+    """Make every step, rollback and write of a Sink, as the user wrote it, an effect."""
     if isinstance(job, Migration):
         for steps in (job.first, job.between, job.last):
             steps[:] = [replace(step, function=_counted(step.function, Effect.STEP, player)) for step in steps]
         for each in job.objects:
             if each.undo is not None:
                 each.undo = _counted(each.undo, Effect.ROLLBACK, player)
+            if isinstance(each.target, Sink):  # a frozen value, of this process alone
+                object.__setattr__(each.target, "write", _counted(each.target.write, Effect.SINK_WRITE, player))
         return
     for step in job.steps.values():
         step.function = _counted(step.function, Effect.STEP, player)
@@ -42,7 +45,7 @@ def use_scratch(job: Job | Migration, databases: Mapping[str, str], batch_rows: 
         for place in (each.source, each.target):
             scratch = databases.get(place_of(getattr(place, "database", None)) or "")
             if scratch is not None:
-                object.__setattr__(place, "database", scratch)  # a frozen value, of this process alone
+                object.__setattr__(place, "database", scratch)  # likewise
 
 
 def _counted(function: Function, effect: Effect, player: Player) -> Function:

@@ -13,9 +13,10 @@ class Task:
 
     ``reference`` is FILE in the round's copy of its folder, ``folder`` the working folder. ``source``, ``target`` and
     ``store`` are the scratch copies' URLs, ``databases`` maps the real places (as ``place_of`` names them) to them, for
-    objects that name a database of their own. ``openers`` is "module:name" of the Openers that are wrapped. ``fault``
-    is a Fault's name. ``journal`` is where the process writes what it does, ``output`` what it prints. Seconds for
-    ``lease_seconds`` and ``stall_seconds``. ``ask``: run nothing, say what is declared; URLs are then the user's own.
+    objects that name a database of their own; ``real`` are the URLs of those places, which must not be opened.
+    ``openers`` is "module:name" of the Openers that are wrapped. ``fault`` is a Fault's name. ``journal`` is where the
+    process writes what it does, ``output`` what it prints. Seconds for ``lease_seconds`` and ``stall_seconds``.
+    ``ask``: run nothing, say what is declared; URLs are then the user's own.
     """
 
     reference: str
@@ -26,6 +27,7 @@ class Task:
     target: str | None
     store: str | None
     databases: Mapping[str, str] = field(default_factory=dict)
+    real: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     openers: str = "milepost.wiring.openers:BY_URL"
     python_path: tuple[str, ...] = ()
@@ -38,4 +40,5 @@ class Task:
 
 def task_of(document: Mapping[str, Any]) -> Task:
     """The task that ``dataclasses.asdict`` made JSON of."""
-    return Task(**{**document, "python_path": tuple(document["python_path"])})
+    lists = {name: tuple(document[name]) for name in ("python_path", "real")}
+    return Task(**{**document, **lists})

@@ -14,6 +14,7 @@ from milepost.jobs.ledger import Entry
 from milepost.jobs.state import Record
 from milepost.jobs.store import Store
 from milepost.migration.object import Object
+from milepost.migration.outside import Outside
 from milepost.migration.source import Key, Row, Source
 from milepost.migration.target import Loaded, Loading, Target
 from milepost.wiring.openers import Openers
@@ -96,6 +97,25 @@ class CountedTarget:
             return self._target.load(connection, rows, loading)
 
 
+class CountedOutside:
+    """A target's own transactions, where the store is elsewhere; the commit of each is an effect."""
+
+    def __init__(self, outside: Outside, player: Player, name: str) -> None:
+        self._outside = outside
+        self._player = player
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._outside, name)
+
+    @contextmanager
+    def transaction(self, check_lease: Callable[[], None]) -> Iterator[Any]:
+        with self._outside.transaction(check_lease) as connection:
+            yield connection
+            number = self._player.before(Effect.COMMIT, self._name)
+        self._player.after(number)
+
+
 def counted(openers: Openers, player: Player) -> Openers:
     """Openers that give what ``openers`` give, counted."""
 
@@ -109,7 +129,10 @@ def counted(openers: Openers, player: Player) -> Openers:
     def target(each: Object, url: str | None) -> Target:
         return cast("Target", CountedTarget(openers.target(each, url), player, each.name))
 
-    return Openers(store=store, source=source, target=target)
+    def outside(each: Object, url: str | None, job: str) -> Outside:
+        return cast("Outside", CountedOutside(openers.outside(each, url, job), player, each.name))
+
+    return Openers(store=store, source=source, target=target, outside=outside)
 
 
 def _about(arguments: Sequence[Any]) -> Iterator[str]:

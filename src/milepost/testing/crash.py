@@ -1,0 +1,45 @@
+"""A pytest plugin that crash tests jobs: put ``pytest_plugins = ["milepost.testing.crash"]`` into a conftest.py.
+
+    def test_the_migration_survives_every_crash(crashtest):
+        crashtest("crm.py", points=50, random=5)
+
+Needs pytest. It runs on scratch copies, as the command ``milepost crashtest`` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from milepost.crashtest.prove import prove
+from milepost.crashtest.report import Report, Round
+from milepost.crashtest.words import blame, failures, summary
+
+MOST = 20  # failures shown
+
+
+@pytest.fixture
+def crashtest() -> Callable[..., Report]:
+    """Returns ``crashtest(FILE, …)``: takes what :func:`milepost.crashtest.prove.prove` does and gives its report.
+
+    Fails the test, telling what differs, unless every round came out as the undisturbed run; ``check=False`` only gives
+    the report.
+    """
+
+    def test(reference: str, *, check: bool = True, **settings: Any) -> Report:
+        __tracebackhide__ = True
+        report = prove(reference, **settings)
+        if check and not report.ok:
+            pytest.fail("\n".join(_told(report, reference)), pytrace=False)
+        return report
+
+    return test
+
+
+def _told(report: Report, reference: str) -> list[str]:
+    def again(each: Round) -> str:
+        return f"crashtest({reference!r}, replay={each.replay!r})"
+
+    return [*summary(report), *map(blame, report.suspects), *failures(report, again, most=MOST), *report.notes]
