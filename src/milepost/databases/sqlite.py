@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from milepost.clock import SystemClock
@@ -12,7 +12,7 @@ from milepost.databases.passing import sqlite_passes
 from milepost.databases.refused import refused_commit
 from milepost.errors import MilepostError, PlanError, Retryable, StoreError
 
-BUSY_SECONDS = 60.0
+BUSY_SECONDS = 10.0  # in which nothing else is heard, not even Ctrl-C; a run that waits longer tries again
 
 _CLOCK = SystemClock()
 
@@ -41,6 +41,24 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     """A connection that cannot write, autocommit. Raises PlanError if there is no such file or it is not SQLite."""
     if not path.is_file():
         raise PlanError(f"there is no file {path}", hint="Check the URL; sqlite:///x.db is relative to where you are.")
+    try:
+        return _opened_to_read(path)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode not in LEFT_HALF_DONE:
+            raise _unreadable(path, error) from error
+    except sqlite3.DatabaseError as error:
+        raise _unreadable(path, error) from error
+    try:
+        _undo_half_done(path)
+        return _opened_to_read(path)
+    except sqlite3.DatabaseError as error:
+        raise _unreadable(path, error) from error
+
+
+LEFT_HALF_DONE = (sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY)
+
+
+def _opened_to_read(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.resolve().as_uri()}?mode=ro",
         uri=True,
@@ -50,12 +68,25 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     )
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.DatabaseError as error:
+    except sqlite3.DatabaseError:
         connection.close()
-        if is_busy(error):
-            raise _busy(str(path)) from error
-        raise PlanError(f"{path} cannot be read as a SQLite database: {error}") from error
+        raise
     return connection
+
+
+def _undo_half_done(path: Path) -> None:
+    """Let SQLite undo the transaction of a process that was killed in it, as the next who opens the file must.
+
+    Nobody can read the file before, and a connection that cannot write is not allowed to.
+    """
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
+def _unreadable(path: Path, error: sqlite3.DatabaseError) -> MilepostError:
+    if is_busy(error):
+        return _busy(str(path))
+    return PlanError(f"{path} cannot be read as a SQLite database: {error}")
 
 
 def _settle(connection: sqlite3.Connection, busy_seconds: float) -> None:
