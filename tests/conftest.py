@@ -14,6 +14,7 @@ OURS = {
     "MILEPOST_CRASH_ROUNDS",  # how often to repeat the tests that kill the examples
     "MILEPOST_CRASH_SEEDS",  # with which seeds
     "MILEPOST_STORE_CRASHES",  # how many runs of the state machine a PostgreSQL store is to survive
+    "MILEPOST_PROXY_ROUNDS",  # how often to break the connections of a migration, for each kind and place
 }
 
 for name in list(os.environ):
