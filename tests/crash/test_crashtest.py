@@ -2,65 +2,179 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
+import subprocess
+import tempfile
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from milepost.clock import SystemClock
 from milepost.crashtest.prove import prove
 from milepost.errors import PlanError
-from run_command import make_company
+from run_command import command, make_company, milepost
 
-APPENDING = """
+pytest_plugins = ["milepost.testing.crash"]
+
+REPORT = """
 
 @crm.after
 def report(cp):
-    with open("report.txt", "a") as file:
+    with open("report.txt", "{mode}") as file:
         file.write("done\\n")
 """
 
+HANGING = """
+
+@crm.after
+def wait(cp):
+    if cp.recovering:
+        time.sleep(60)
+"""
+
+OPENING = """
+
+import sqlite3
+
+@crm.after
+def open_by_itself(cp):
+    sqlite3.connect({file!r}).close()
+"""
+
+JOB = '''
+from milepost import Job
+
+job = Job("month-end", store="sqlite:///books.db")
+
+
+@job.step
+def convert(cp, name):
+    """Two transactions: killed between them, the first must be undone."""
+    with cp.transaction() as books:
+        books.execute("INSERT INTO entry VALUES (?, 'head')", [name])
+    with cp.transaction() as books:
+        books.execute("INSERT INTO entry VALUES (?, 'body')", [name])
+    return name.upper()
+
+
+@convert.rollback
+def undo(cp, name):
+    with cp.transaction() as books:
+        books.execute("DELETE FROM entry WHERE name = ?", [name])
+
+
+@job.step
+def post(cp, region):
+    for batch in cp.each(range((cp.position or 0) + 1, 21), size=5, position=lambda last: last):
+        with cp.transaction() as books:
+            books.executemany("INSERT INTO posted VALUES (?, ?)", [(region, no) for no in batch])
+            {save}
+    return cp.once("number", lambda: 42)
+
+
+@job.main
+def main(cp):
+    convert("a")
+    convert("b")
+    return post("EMEA")
+'''
+
 
 @pytest.fixture
-def company(tmp_path: Path) -> Path:
-    """A folder with crm.py and its two databases."""
+def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with crm.py and its two databases."""
     folder = tmp_path / "company"
     folder.mkdir()
     make_company(folder)
+    monkeypatch.chdir(folder)
     return folder
 
 
-def add(folder: Path, code: str) -> str:
-    """The reference of crm.py with that code at its end."""
+def add(folder: Path, code: str) -> None:
+    """Write the code at the end of crm.py."""
     file = folder / "crm.py"
     file.write_text(file.read_text(encoding="utf-8") + code, encoding="utf-8")
-    return str(file)
 
 
-def prove_here(folder: Path, monkeypatch: pytest.MonkeyPatch, **settings):
-    monkeypatch.chdir(folder)
-    return prove("crm.py", **settings)
+def make_job(folder: Path, save: str) -> None:
+    with closing(sqlite3.connect(folder / "books.db")) as books, books:
+        books.execute("CREATE TABLE entry (name TEXT, part TEXT)")
+        books.execute("CREATE TABLE posted (region TEXT, no INTEGER)")
+    (folder / "job.py").write_text(JOB.format(save=save), encoding="utf-8")
 
 
-def test_a_migration_that_holds_is_the_same_after_every_kill(company, monkeypatch):
-    report = prove_here(company, monkeypatch, points=12)
+def scratch_left() -> set[str]:
+    return {file.name for file in Path(tempfile.gettempdir()).glob("milepost-crashtest-*")}
 
-    assert [each.messages for each in report.failures] == []
-    assert len(report.rounds) == 24
-    assert report.kills == 24
+
+@pytest.mark.usefixtures("company")
+def test_a_migration_that_holds_is_the_same_after_every_kill(crashtest):
+    report = crashtest("crm.py", points=40)
+
+    assert len(report.rounds) == 80
+    assert report.kills == 80
     assert {each.restarts for each in report.rounds} == {1}
+    # one batch of 50, and what is read ahead: a source gives chunks of up to as many rows
+    assert 50 <= max(each.read_again for each in report.rounds) < 100
 
 
-def test_nothing_real_is_touched(company, monkeypatch):
+@pytest.mark.usefixtures("company")
+@pytest.mark.parametrize("fault", ["error", "drop", "lost-answer"])
+def test_other_faults_lose_nothing_either(crashtest, fault):
+    report = crashtest("crm.py", points=30, faults=[fault])
+
+    assert len(report.rounds) >= 14
+    assert all(each.effect for each in report.rounds)
+    assert report.kills == 0
+
+
+@pytest.mark.usefixtures("company")
+@pytest.mark.parametrize(("fault", "runs"), [("stall", {1}), ("sleep", {2, 3})])
+def test_a_lease_is_kept_by_who_is_slow_and_lost_by_who_sleeps(crashtest, fault, runs):
+    report = crashtest("crm.py", points=22, faults=[fault])
+
+    assert len(report.rounds) >= 5
+    assert {each.restarts + 1 for each in report.rounds} <= runs
+
+
+@pytest.mark.usefixtures("company")
+def test_random_kills_are_drawn_by_the_seed(crashtest):
+    report = crashtest("crm.py", points=1, faults=["error"], random=3, seed=11)
+
+    assert [each.replay for each in report.rounds if not each.effect] == ["random:11:1", "random:11:2", "random:11:3"]
+    assert report.kills > 0
+    assert report.seed == 11
+
+
+def test_nothing_real_is_touched(company):
     before = {file.name: file.read_bytes() for file in company.iterdir()}
-    prove_here(company, monkeypatch, points=1)
+    left = scratch_left()
+
+    prove("crm.py", points=3, faults=["kill", "error"])
 
     assert {file.name: file.read_bytes() for file in company.iterdir()} == before
+    assert scratch_left() == left
 
 
-def test_a_step_that_appends_to_a_file_is_found_and_named(company, monkeypatch):
-    add(company, APPENDING)
-    report = prove_here(company, monkeypatch, points="all", faults=["error"])
+def test_a_job_that_was_run_before_is_tested_from_the_beginning(company):
+    assert milepost(company, "run", "crm.py").status == 0
+    before = (company / "new.db").read_bytes()
+
+    report = prove("crm.py", points=24)
+
+    assert report.ok
+    assert report.rows == 340
+    assert any("begins anew" in note for note in report.notes)
+    assert (company / "new.db").read_bytes() == before
+
+
+def test_a_step_that_appends_to_a_file_is_found_and_named(company):
+    add(company, REPORT.format(mode="a"))
+    report = prove("crm.py", points="all", faults=["error"])
 
     assert report.outcomes["different"] > 0
     assert [each.step for each in report.suspects] == ["report"]
@@ -68,8 +182,138 @@ def test_a_step_that_appends_to_a_file_is_found_and_named(company, monkeypatch):
     assert all(each.steps["report"] > 1 for each in report.failures)
 
 
-def test_what_does_not_complete_undisturbed_cannot_be_tested(company, monkeypatch):
+def test_a_step_that_writes_its_file_anew_is_not(company, crashtest):
+    add(company, REPORT.format(mode="w"))
+    report = crashtest("crm.py", points="all", faults=["error"])
+
+    assert max(each.steps["report"] for each in report.rounds) == 2
+
+
+def test_a_failure_is_played_again_by_its_name(company):
+    add(company, REPORT.format(mode="a"))
+    failed = prove("crm.py", points="all", faults=["error"]).failures[0]
+
+    again = prove("crm.py", replay=failed.replay)
+
+    assert [(each.outcome, each.messages) for each in again.rounds] == [(failed.outcome, failed.messages)]
+
+
+def test_a_job_of_steps_with_rollbacks_is_the_same_after_every_kill(company, crashtest):
+    make_job(company, "cp.save(batch[-1])")
+    report = crashtest("job.py", points="all")
+
+    assert report.steps == {'convert["a"]': 1, 'convert["b"]': 1, 'post["EMEA"]': 1}
+    assert report.rollbacks == {}
+    assert max(each.rollbacks.get('convert["a"]', 0) for each in report.rounds) == 1
+    assert max(each.steps['post["EMEA"]'] for each in report.rounds) == 2
+
+
+def test_a_step_that_saves_its_position_apart_from_its_rows_is_found(company):
+    make_job(company, "pass")
+    report = prove("job.py", points="all")
+
+    assert {each.outcome for each in report.failures} == {"doubled"}
+    assert {each.about for each in report.failures} == {("posted",)}
+    assert [each.step for each in report.suspects] == ['post["EMEA"]']
+    assert "too many: 'EMEA'" in "\n".join(report.failures[0].messages)
+
+
+def test_what_hangs_is_ended_and_said_to_be_stuck(company):
+    add(company, HANGING)
+    began = time.monotonic()
+    report = prove("crm.py", replay="kill:before:999", limit=5)
+    effects = report.effects  # the third to last is the write that completes the step
+
+    report = prove("crm.py", replay=f"kill:before:{effects - 2}", limit=5)
+
+    assert [each.outcome for each in report.rounds] == ["stuck"]
+    assert time.monotonic() - began < 50
+
+
+def test_a_job_that_opens_a_real_database_itself_is_refused(company):
+    add(company, OPENING.format(file=str(company / "new.db")))
+    with pytest.raises(PlanError, match="opens the real database") as caught:
+        prove("crm.py", points=1)
+    assert "cp.transaction()" in caught.value.hint
+
+
+def test_what_does_not_complete_undisturbed_cannot_be_tested(company):
     with closing(sqlite3.connect(company / "new.db")) as new:
         new.execute("DROP TABLE invoice")
     with pytest.raises(PlanError, match="invoice"):
-        prove_here(company, monkeypatch)
+        prove("crm.py")
+
+
+def test_what_cannot_be_loaded_is_told_with_the_line(company):
+    (company / "crm.py").write_text("import nothing_like_it\n", encoding="utf-8")
+    with pytest.raises(PlanError, match="nothing_like_it"):
+        prove("crm.py")
+
+
+def test_the_command_shows_the_table_and_how_to_play_a_failure_again(company):
+    add(company, REPORT.format(mode="a"))
+    done = milepost(company, "crashtest", "crm.py", "--faults", "error", "--points", "all", "--random", "0")
+
+    assert done.status == 1
+    assert "report is not safe to run twice" in done.out
+    assert "--replay error:" in done.out
+    replay = next(line for line in done.out.splitlines() if "--replay" in line).partition("--replay ")[2]
+    again = milepost(company, "crashtest", "crm.py", "--replay", replay)
+    assert again.status == 1
+    assert replay in again.out
+
+
+def test_the_command_gives_one_json_object_and_status_0_when_all_is_the_same(company):
+    done = milepost(company, "crashtest", "crm.py", "--faults", "kill", "--points", "3", "--random", "0", "--json")
+
+    assert done.status == 0, done.err
+    assert done.document["ok"] is True
+    assert [each["round"] for each in done.document["rounds"]][:2] == ["kill:before:1", "kill:after:1"]
+    assert done.document["outcomes"] == {"same": 6}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["crm.py", "--points", "0"], "neither a number"),
+        (["crm.py", "--faults", "flood"], "none of kill"),
+        (["crm.py", "--replay", "kill:17"], "names no round"),
+        (["nowhere.py"], "is not there"),
+        (["crm.py", "--source", "sqlite:///nowhere.db"], "nowhere.db"),
+    ],
+)
+def test_what_cannot_be_tested_is_status_2(company, arguments, said):
+    done = milepost(company, "crashtest", *arguments)
+
+    assert done.status == 2
+    assert said in done.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_whatever_ends_the_command_leaves_no_process_and_no_scratch(company, number):
+    add(company, "\nimport os\nPath(os.environ['PIDS'], str(os.getpid())).touch()\ntime.sleep(0.3)\n")
+    pids, left = company.parent / "pids", scratch_left()
+    pids.mkdir()
+    process = subprocess.Popen(
+        command("crashtest", "crm.py"),
+        env={**os.environ, "PIDS": str(pids)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while len(list(pids.iterdir())) < 6:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        SystemClock().sleep(0.02)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+
+    while scratch_left() != left or any(map(lives, pids.iterdir())):
+        assert time.monotonic() < deadline
+        SystemClock().sleep(0.05)
+    assert process.returncode == (130 if number == signal.SIGINT else -number)
+
+
+def lives(file: Path) -> bool:
+    return Path(f"/proc/{file.name}").exists()
