@@ -20,7 +20,7 @@ from milepost.crashtest.report import Report, Round
 from milepost.wiring.run import Urls
 
 CRASH = Path(__file__).parent / "crash"
-RANDOM = 25  # rounds of random kills for each case, of which there are eight
+RANDOM = 20  # rounds of random kills for each case, of which there are ten
 Rounds = Callable[[Sequence[Effect]], list[Script]]
 
 
@@ -64,6 +64,8 @@ def prepared(case: Case, folder: Path, make_postgres: Callable[[], str]) -> Prep
     source, target, store = url(case.source, "source"), url(case.target, "target"), url(case.store, "store")
     if source and target:
         shop_data.fill(Database(source), Database(target))
+    elif source:
+        shop_data.fill_source(Database(source))
     return Prepared(case, Urls(source=source, target=target, store=store))
 
 

@@ -78,6 +78,12 @@ REJECTED = {
 
 def fill(source: Database, target: Database) -> None:
     """Make the two, the source full and the target as it is before the migration."""
+    fill_source(source)
+    target.execute(*TARGET)
+
+
+def fill_source(source: Database) -> None:
+    """Make the source alone."""
     source.execute(*SOURCE)
     for table, rows in {
         "currencies": CURRENCIES,
@@ -88,7 +94,6 @@ def fill(source: Database, target: Database) -> None:
         "notes": NOTES,
     }.items():
         source.insert(table, rows)
-    target.execute(*TARGET)
 
 
 def differences(target: Database) -> dict[str, tuple[list[Any], list[Any]]]:

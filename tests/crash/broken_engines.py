@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from milepost.jobs.intent import INTENT
 from milepost.jobs.lease import Lease
 from milepost.jobs.ledger import Entry, RejectedRow
 from milepost.jobs.state import Record, State
@@ -84,6 +85,14 @@ class RollbackUnrecorded(Broken):
         return 0
 
 
+class IntentForgotten(Broken):
+    """What is to be done outside is done, and not written down before."""
+
+    def replace(self, lease: Lease, path: str, name: str, value: Any) -> None:
+        if name != INTENT or value is None:
+            self._store.replace(lease, path, name, value)
+
+
 def breaking(how: Callable[[Any], Any]) -> Openers:
     def opened(url: str, *, create: bool) -> Any:
         store = open_store(url, create=create)
@@ -94,5 +103,6 @@ def breaking(how: Callable[[Any], Any]) -> Openers:
 
 LEDGER_APART = breaking(LedgerApart)
 EPOCH_UNCHECKED = breaking(EpochUnchecked)
+INTENT_FORGOTTEN = breaking(IntentForgotten)
 ROLLBACK_UNRECORDED = breaking(RollbackUnrecorded)
 SOUND = breaking(Broken)

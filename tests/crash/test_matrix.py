@@ -20,6 +20,9 @@ CASES = {
     "PostgreSQL to PostgreSQL": Case("shop/shop.py", "postgres", "postgres", rolled_back=TAGS),
     "PostgreSQL to SQLite": Case("shop/shop.py", "postgres", "sqlite", rolled_back=TAGS),
     "SQLite to SQLite, the store outside": Case("shop/shop_outside.py", "sqlite", "sqlite", "sqlite"),
+    "SQLite to PostgreSQL, the store outside": Case("shop/shop_outside.py", "sqlite", "postgres", "sqlite"),
+    "PostgreSQL to PostgreSQL, the store outside": Case("shop/shop_outside.py", "postgres", "postgres", "postgres"),
+    "SQLite to functions of the user's own": Case("letters/letters.py", "sqlite", None, "sqlite"),
     "nested steps on SQLite": Case("nested/nested.py", None, None, "sqlite"),
     "nested steps on PostgreSQL": Case("nested/nested.py", None, None, "postgres"),
 }

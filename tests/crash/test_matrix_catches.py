@@ -15,6 +15,7 @@ from milepost.crashtest.fault import Effect, Fault, Kind, Moment, Script
 from milepost.crashtest.report import Report
 
 SHOP = Case("shop/shop.py", "sqlite", "sqlite", rolled_back=12)
+LETTERS = Case("letters/letters.py", "sqlite", None, "sqlite")
 NESTED = Case("nested/nested.py", None, None, "sqlite")
 NESTED_ON_POSTGRES = Case("nested/nested.py", None, None, "postgres")
 
@@ -60,6 +61,11 @@ def _at_the_end(effects: Sequence[Effect]) -> list[Script]:
 def test_a_rollback_that_nobody_writes_down_is_caught_in_nested_steps(tmp_path, monkeypatch, totals) -> None:
     scene = prepared(NESTED, tmp_path, str)
     caught(scene, "ROLLBACK_UNRECORDED", every(Effect.STEP, Moment.AFTER, 2), monkeypatch, totals)
+
+
+def test_an_intent_that_nobody_writes_down_is_caught(tmp_path, monkeypatch, totals) -> None:
+    scene = prepared(LETTERS, tmp_path, str)
+    caught(scene, "INTENT_FORGOTTEN", every(Effect.SINK_WRITE, Moment.AFTER), monkeypatch, totals)
 
 
 @pytest.mark.parametrize("case", [NESTED, NESTED_ON_POSTGRES], ids=["SQLite", "PostgreSQL"])

@@ -15,7 +15,6 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,17 +50,18 @@ class Scene:
     """A job in a folder of its own, not begun."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        self.name = name
+        self.name, self.job = name, "nested" if name == "nested" else "shop"
         self.folder = folder
         folder.mkdir()
         self.source = Database(f"sqlite:///{folder / 'source.db'}")
         self.target = Database(f"sqlite:///{folder / 'target.db'}")
-        if name == "shop":
+        self.store = Database(f"sqlite:///{folder / 'store.db'}") if name == "shop_outside" else self.target
+        if self.job == "shop":
             shop_data.fill(self.source, self.target)
 
     def run(self, fail_at: int = 0, seed: int | None = None, synchronous: str | None = None) -> Ran:
-        spec: Spec = {"file": str(CASES / self.name / f"{self.name}.py"), "folder": str(self.folder)}
-        spec |= {"source": self.source.url, "target": self.target.url, "store": self.target.url}
+        spec: Spec = {"file": str(CASES / self.job / f"{self.name}.py"), "folder": str(self.folder)}
+        spec |= {"source": self.source.url, "target": self.target.url, "store": self.store.url}
         spec |= {"fail_at": fail_at, "seed": seed, "synchronous": synchronous}
         command = [sys.executable, power_loss_program.__file__, json.dumps(spec)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
@@ -75,9 +75,9 @@ class Scene:
             return
         for query, (lost, surplus) in shop_data.differences(self.target).items():
             yield f"{query}: lost {lost}, doubled {surplus}"
-        if sorted(self.target.rows("SELECT line FROM shop_journal")) != sorted(shop_data.JOURNAL):
+        if sorted(self.store.rows("SELECT line FROM shop_journal")) != sorted(shop_data.JOURNAL):
             yield "the steps did not run once each"
-        read = dict(self.target.rows("SELECT path, sum(read) FROM milepost_ledger GROUP BY path"))
+        read = dict(self.store.rows("SELECT path, sum(read) FROM milepost_ledger GROUP BY path"))
         if read != shop_data.OBJECTS:
             yield f"the ledger counts {read}"
 
@@ -97,10 +97,10 @@ class Scene:
     def wrong_after(self, events: list[dict[str, Any]]) -> Iterator[str]:
         """What was told of and is not there, or a file that is not whole."""
         try:
-            with closing(sqlite3.connect(self.folder / "target.db")) as file:
-                if (said := file.execute("PRAGMA integrity_check").fetchall()) != [("ok",)]:
+            for file in (self.target, self.store):
+                if (said := file.rows("PRAGMA integrity_check")) != [("ok",)]:
                     yield f"the file is not whole: {said}"
-            yield from forgotten(self.target, self.name, events)
+            yield from forgotten(self.store, self.job, events)
         except sqlite3.DatabaseError as error:
             yield f"the file is not whole: {error}"
 
@@ -137,7 +137,7 @@ def points_to_try(points: int, share: int) -> range:
 
 
 @pytest.mark.parametrize("share", range(SHARES))
-@pytest.mark.parametrize("name", ["shop", "nested"])
+@pytest.mark.parametrize("name", ["shop", "shop_outside", "nested"])
 def test_what_was_told_of_survives_power_loss_anywhere(name, share, tmp_path, totals) -> None:
     undisturbed = Scene(name, tmp_path / "undisturbed")
     ran = undisturbed.run()
