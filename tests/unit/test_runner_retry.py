@@ -65,7 +65,7 @@ def test_a_passing_fault_is_tried_again_in_the_same_run(job) -> None:
 
 
 def test_each_try_is_told_in_one_line_with_what_failed_the_wait_and_its_number(job) -> None:
-    flaky = Flaky(1, "postgresql://me:secret@host\n\tdoes not answer")
+    flaky = Flaky(1, "postgresql://me:secret@host does not answer\n\tIs it there?")
     job.run(lambda cp: cp.call("a", flaky))
     (told,) = job.seen(Told)
     assert told.path == "a"
@@ -300,6 +300,25 @@ def test_a_store_that_fails_in_passing_right_after_the_lease_was_taken_is_tried_
     job.store.get = fail
     assert job.run(lambda cp: 5) == 5
     assert len(job.seen(RunStarted)) == 1
+
+
+def test_a_fault_on_the_way_back_is_no_other_place(job) -> None:
+    """The store fails with the step, and stays away for longer than it."""
+    recall = job.store.remember
+    flaky, away = Flaky(1), []
+
+    def remember(*arguments):
+        if flaky.calls and len(away) < 9:
+            away.append(1)
+            raise Retryable("the store is away")
+        return recall(*arguments)
+
+    job.store.remember = remember
+    with pytest.raises(Retryable, match=r"the store is away \(tried 4 times\)"):
+        job.run(lambda cp: cp.call("a", flaky))
+    assert [(each.path, each.message.rpartition("before ")[2]) for each in job.seen(Told)] == [
+        ("a", f"try {number} of 4") for number in (2, 3, 4)
+    ]
 
 
 def test_the_first_contact_is_not_tried_again(job) -> None:

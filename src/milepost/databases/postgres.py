@@ -151,7 +151,7 @@ def users_own(where: str) -> Iterator[None]:
     except psycopg.Error as error:
         if not is_passing(error):
             raise
-        said = error.diag.message_primary or str(error).strip()
+        said = error.diag.message_primary or str(error).strip().partition("\n")[0]
         raise _passing(where, error, said) from error
 
 
@@ -173,7 +173,7 @@ def committing(where: str) -> Iterator[None]:
 def _explanation(where: str, error: psycopg.Error) -> MilepostError | None:
     from psycopg import errors
 
-    said = error.diag.message_primary or str(error).strip()
+    said = error.diag.message_primary or str(error).strip().partition("\n")[0]
     if isinstance(error, errors.DiskFull):
         return StoreError(f"the disk of {where} is full: {said}", hint="Make room; the same command resumes.")
     if isinstance(error, errors.InsufficientPrivilege | errors.ReadOnlySqlTransaction):

@@ -27,6 +27,7 @@ class Insistence:
         self.patience = patience
         self.clock = clock
         self._failed: Counter[Place] = Counter()
+        self._place = Place()  # where it failed last
 
     def on(self, act: Callable[[], Result]) -> Result:
         """What ``act()`` returns, tried again after each Retryable until patience is at its end.
@@ -42,22 +43,18 @@ class Insistence:
 
     def _bear(self, error: Retryable) -> None:
         """Wait for the next try, or raise the error if there is to be none."""
-        place = self.session.place_of(error)
-        self._failed[place] += 1
-        failed = self._failed[place]
+        self._place = self.session.place_of(error) or self._place  # on the way back there it is no other place
+        self._failed[self._place] += 1
+        failed = self._failed[self._place]
         wait = wait_before(failed + 1, self.patience, random.random())  # noqa: S311  # spreads runs; guards nothing
         if wait is None:
             if failed > 1:
                 error.message = f"{error.message} (tried {failed} times)"
             raise error
         self.session.retried = describe(error)
-        said = " ".join(in_words(error).split())
-        self.session.emit(
-            Told(
-                path=place.path,
-                message=f"{said}; waiting {wait:.1f} s before try {failed + 1} of {self.patience.tries}",
-            )
-        )
+        said = in_words(error).partition("\n")[0]
+        then = f"waiting {wait:.1f} s before try {failed + 1} of {self.patience.tries}"
+        self.session.emit(Told(path=self._place.path, message=f"{said}; {then}"))
         self._wait(wait)
 
     def _wait(self, seconds: float) -> None:

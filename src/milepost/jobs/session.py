@@ -74,11 +74,9 @@ class Session:
         if undone or self._came_up is None or self._came_up[0]() is not error:
             self._came_up = (ref(error), place)  # weakly: its frames hold rows and cursors
 
-    def place_of(self, error: Retryable) -> Place:
-        """Where it came up; the job itself where nobody noted it."""
-        if self._came_up is None or self._came_up[0]() is not error:
-            return Place(after=self.ended)
-        return self._came_up[1]
+    def place_of(self, error: Retryable) -> Place | None:
+        """Where it came up; None where that was before any checkpoint was entered, or after."""
+        return self._came_up[1] if self._came_up is not None and self._came_up[0]() is error else None
 
     def keep_lease(self) -> None:
         """Renew the lease now, because the connection that held it may be gone. Raises LeaseLost if it was taken."""

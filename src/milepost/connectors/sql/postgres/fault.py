@@ -78,4 +78,6 @@ def _copy_column(error: psycopg.Error) -> str | None:
 
 
 def _line(error: psycopg.Error) -> str:
+    if error.sqlstate is None:  # the driver says it on the first line, and guesses at reasons on others
+        return str(error).strip().partition("\n")[0]
     return " ".join((error.diag.message_primary or str(error)).split())
