@@ -21,7 +21,7 @@ from typing import Any
 
 import power_loss_program
 import pytest
-from power_loss import library_in_use
+from power_loss import SECTOR, Change, File, PowerSupply, library_in_use
 
 import shop_data
 from fix_databases import Database
@@ -167,3 +167,20 @@ def test_too_few_fsyncs_are_caught_losing_what_was_told_of(synchronous, tmp_path
     assert caught["weak"] > 2
     assert caught["sound"] == 0
     totals["broken engines caught"] += 1
+
+
+def test_a_file_is_left_with_those_changes_that_reached_the_disk() -> None:
+    file = File(b"abcdef", [Change(8, b"xy"), Change(1, b"B"), Change(9, None)])
+    assert file.settle(lambda change: []) == b"abcdef"
+    assert file.settle(lambda change: [change]) == b"aBcdef\0\0x"
+    assert file.settle(lambda change: [change] if change.data else []) == b"aBcdef\0\0xy"
+
+
+def test_by_chance_a_write_reaches_the_disk_or_does_not_or_is_torn() -> None:
+    power, page = PowerSupply(seed=1), Change(4096, bytes(8 * SECTOR))
+    fates = Counter(sum(len(part.data or b"") for part in power._survivors(page)) for _ in range(200))
+    assert fates[0] > 20
+    assert fates[8 * SECTOR] > 20
+    assert len(fates) > 4
+    assert all(size % SECTOR == 0 for size in fates)
+    assert {PowerSupply()._survivors(page) == [] for _ in range(20)} == {True}
