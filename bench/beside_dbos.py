@@ -45,6 +45,7 @@ def beside_dbos(store: str, make: Make, runs: int, *, wal: bool = False) -> Row:
     )
     mine, other, ratio = medians([(ours.loop, peer.loop) for ours, peer in both])
     whole = medians([(ours.process, peer.process) for ours, peer in both])
+    drawn = median(count("milepost", make(), STEPS, WARM, "drawn").loop for _ in range(runs))
     done = STEPS + WARM
     return Row(
         name=name,
@@ -53,6 +54,7 @@ def beside_dbos(store: str, make: Make, runs: int, *, wal: bool = False) -> Row:
         ratio=f"{ratio:.2f}",
         note=f"{STEPS:,} steps, ours a START and a COMPLETE each, DBOS {version} one record; process start counted: "
         f"{done / whole[0]:,.0f} and {done / whole[1]:,.0f} /s, {whole[2]:.2f}; "
+        f"drawn by job.run(): {speed(STEPS, drawn)}; "
         f"ours {both[-1][0].settings}, DBOS {both[-1][1].settings}",
     )
 
@@ -68,7 +70,9 @@ def pass_over(store: str, make: Make, runs: int, steps: int) -> Row:
     mine = [resumed("milepost", ours, steps, "die") for _ in range(runs)]
     taken = median(each.run for each in mine)
     process = median(each.process for each in mine)
-    note = f"{steps:,} steps, from the start of the run; process start counted: {process:.2f} s"
+    drawn = median(resumed("milepost", ours, steps, "die", "drawn").run for _ in range(runs))
+    note = f"{steps:,} steps, from the start of the run; drawn by job.run(): {speed(steps, drawn)}; "
+    note += f"process start counted: {process:.2f} s"
     if version is None:
         return Row(name=name, ours=speed(steps, taken), peer="dbos is not installed", ratio="", note=note)
     peer, fewer = make(), min(steps, DBOS_STEPS)
@@ -83,9 +87,9 @@ def pass_over(store: str, make: Make, runs: int, steps: int) -> Row:
     )
 
 
-def resumed(program: str, url: str, steps: int, how: str) -> Counted:
+def resumed(program: str, url: str, steps: int, *how: str) -> Counted:
     """One more run of what was killed: every step is complete, and none may run again."""
-    counted = count(program, url, steps, 0, how)
+    counted = count(program, url, steps, 0, *how)
     if counted.executed:
         sys.exit(f"{program}: {counted.executed} of {steps} completed steps ran again")
     return counted

@@ -88,7 +88,7 @@ def installed(package: str) -> str | None:
 
 def missing(name: str, package: str) -> Row:
     """What stands in the table where the peer is not there to be measured."""
-    return Row(name=name, ours="", peer=f"{package} is not installed", ratio="", note=f"pip install {package}")
+    return Row(name=name, ours="", peer=f"{package} is not installed", ratio="", note="`make bench` installs it")
 
 
 def per_second(rows: int, seconds: float) -> str:

@@ -1,6 +1,7 @@
-"""Durable steps with Milepost: URL STEPS WARM [die].
+"""Durable steps with Milepost: URL STEPS WARM [die] [drawn].
 
-The first WARM steps are not timed. ``die`` ends without a word when the steps are done.
+The first WARM steps are not timed. ``die`` ends without a word when the steps are done. ``drawn`` runs the job as a
+user's own file does, with the tree on standard error; without it nobody draws, as nobody does with DBOS.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 from milepost import Checkpoint, Job
 from milepost.wiring.run import run
 
-url, steps, warm, die = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:] == ["die"]
+url, steps, warm, how = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
 job = Job("steps", store=url)
 SETTINGS = {
     "sqlite": ("PRAGMA journal_mode", "PRAGMA synchronous"),
@@ -39,10 +40,13 @@ def main(cp: Checkpoint) -> int:
         settings = [connection.execute(ask).fetchone()[0] for ask in SETTINGS[url.partition(":")[0]]]
     seconds = {"loop": ended - began_loop, "run": ended - began}
     print(json.dumps({**seconds, "executed": len(executed), "settings": settings}), flush=True)
-    if die:
+    if "die" in how:
         os._exit(0)
     return total
 
 
 began = time.monotonic()
-assert run(job) == sum(range(steps))
+if "drawn" in how:
+    job.run()
+else:
+    assert run(job) == sum(range(steps))
