@@ -15,7 +15,6 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from milepost.databases.postgres import connect
-from milepost.databases.url import hide_password
 from milepost.errors import PlanError
 
 TABLES = """
@@ -59,31 +58,26 @@ def copy_database(real: str, name: str) -> str:
     """
     made = _with_name(real, name)
     with closing(connect(real)) as connection:
+        failure = "pg_dump and psql are not found"
         if shutil.which("pg_dump") and shutil.which("psql"):
             _create(connection, name, _like(connection))
+            _set_as_here(connection, name)
             failure = _dumped(real, made)
-            if failure is None:
+            if not failure:
                 return made
             _drop(connection, name)
-        else:
-            failure = "pg_dump and psql are not found"
         _create(connection, name, sql.SQL("TEMPLATE {}").format(sql.Identifier(connection.info.dbname)), failure)
+        _set_as_here(connection, name)
         with closing(connect(made)) as copy:
             copy.execute("DROP SCHEMA IF EXISTS milepost CASCADE")
     return made
 
 
-def new_database(beside: str, name: str, *, like: str | None) -> str:
-    """An empty database, or one like the copy at the URL ``like``; its URL."""
+def new_database(beside: str, name: str, *, like: str) -> str:
+    """A database like the copy at the URL ``like``; its URL."""
     with closing(connect(beside)) as connection:
-        copied = None if like is None else sql.SQL("TEMPLATE {}").format(sql.Identifier(_name(like)))
-        _create(connection, name, copied or _like(connection))
-        for (setting,) in connection.execute(SETTINGS).fetchall():
-            key, _, value = setting.partition("=")
-            # a list such as a search_path is kept as it is to be written
-            words = sql.SQL(", ").join(sql.Literal(word.strip(' "')) for word in value.split(","))
-            statement = sql.SQL("ALTER DATABASE {} SET {} = {}")
-            connection.execute(statement.format(sql.Identifier(name), sql.Identifier(*key.split(".")), words))
+        _create(connection, name, sql.SQL("TEMPLATE {}").format(sql.Identifier(_name(like))))
+        _set_as_here(connection, name)
     return _with_name(beside, name)
 
 
@@ -153,10 +147,8 @@ def _like(connection: psycopg.Connection[Any]) -> sql.Composed:
     return parts
 
 
-def _create(
-    connection: psycopg.Connection[Any], name: str, template: sql.Composable, failure: str | None = None
-) -> None:
-    where = hide_password(connection.info.dsn) if failure is None else f"{connection.info.dbname}, and {failure}"
+def _create(connection: psycopg.Connection[Any], name: str, template: sql.Composable, failure: str = "") -> None:
+    where = f"{connection.info.dbname}, and {failure}" if failure else connection.info.dbname
     try:
         connection.execute(sql.SQL("CREATE DATABASE {} ").format(sql.Identifier(name)) + template)
     except psycopg.Error as error:
@@ -167,12 +159,21 @@ def _create(
         ) from error
 
 
+def _set_as_here(connection: psycopg.Connection[Any], name: str) -> None:
+    """Give a new database the settings of this one, a search_path for instance: a copy does not have them."""
+    for (setting,) in connection.execute(SETTINGS).fetchall():
+        key, _, value = setting.partition("=")
+        words = sql.SQL(", ").join(sql.Literal(word.strip(' "')) for word in value.split(","))  # a list stays one
+        statement = sql.SQL("ALTER DATABASE {} SET {} = {}")
+        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(*key.split(".")), words))
+
+
 def _drop(connection: psycopg.Connection[Any], name: str) -> None:
     connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _dumped(real: str, made: str) -> str | None:
-    """Copy by pg_dump and psql; None, or why it could not be done."""
+def _dumped(real: str, made: str) -> str:
+    """Copy by pg_dump and psql; nothing, or why it could not be done."""
     dump = ["pg_dump", "--no-owner", "--no-privileges", "--exclude-schema=milepost", "--dbname", _without_secret(real)]
     load = ["psql", "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--single-transaction", "--output", os.devnull]
     with subprocess.Popen(  # noqa: S603 - PostgreSQL's own programs
@@ -189,8 +190,9 @@ def _dumped(real: str, made: str) -> str | None:
         )
         _, said = dumping.communicate()
     if dumping.returncode or loading.returncode:
-        return (said.decode(errors="replace") or loading.stderr).strip().splitlines()[0]
-    return None
+        lines = (said.decode(errors="replace") or loading.stderr).strip().splitlines()
+        return lines[0] if lines else "pg_dump or psql failed without a word"
+    return ""
 
 
 def _environment(url: str) -> dict[str, str]:

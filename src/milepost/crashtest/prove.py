@@ -15,7 +15,7 @@ from milepost.crashtest.compare import differences, varying
 from milepost.crashtest.connections import real_place
 from milepost.crashtest.content import LeftOut, content_of, filled_columns, numbered_columns
 from milepost.crashtest.declared import Declared, declared_of
-from milepost.crashtest.fault import Kind, Script, script_named
+from milepost.crashtest.fault import Effect, Kind, Script, script_named
 from milepost.crashtest.journal import read_journal
 from milepost.crashtest.launcher import Launcher, launching
 from milepost.crashtest.report import Report, Round
@@ -29,9 +29,11 @@ from milepost.wiring.run import NO_URLS, Urls
 AT_ONCE = 2  # rounds
 BY_URL = "milepost.wiring.openers:BY_URL"
 ALL_FAULTS: tuple[Kind, ...] = tuple(Kind)
-SLOWEST = 120.0  # seconds in which an undisturbed run has to do something before a round counts as stuck
+LONGEST = 3600.0  # seconds for an undisturbed run
+SHORTEST = 60.0  # seconds that a run has at least before it counts as stuck
 
 Tell = Callable[[str, object], None]
+Choose = Callable[[Sequence[Effect]], list[Script]]
 
 
 def say_nothing(what: str, value: object) -> None:
@@ -48,6 +50,7 @@ class Wanted:
     random: int = 0
     seed: int = 0
     faults: tuple[Kind, ...] = ALL_FAULTS
+    choose: Choose | None = None
     replay: str | None = None
     openers: str = BY_URL
     python_path: tuple[str, ...] = ()
@@ -63,6 +66,7 @@ def prove(
     random: int = 0,
     seed: int | None = None,
     faults: Collection[str] = ("kill",),
+    choose: Choose | None = None,
     replay: str | None = None,
     openers: str = BY_URL,
     python_path: Sequence[str] = (),
@@ -73,11 +77,12 @@ def prove(
     """Crash test the job that ``reference`` names (FILE, FILE:NAME or module:name) on scratch copies; the report.
 
     ``points``: faults at the first so many effects, or "all". ``random`` rounds are killed at moments drawn from
-    ``seed`` (one is drawn and reported where none is given). ``faults`` are names of Kind. ``replay`` plays the round
-    of that name alone. ``openers`` is "module:name" of other Openers than those by URL, ``python_path`` where such
-    modules are found. ``batch_rows`` makes batches small, so that there is something to break between them. A run that
-    takes longer than ``limit`` seconds counts as stuck. ``tell`` hears ("declared", Declared), ("undisturbed",
-    Undisturbed), ("rounds", how many) and ("round", Round) as they come.
+    ``seed`` (one is drawn and reported where none is given). ``faults`` are names of Kind. ``choose`` is given the
+    undisturbed run's effects and gives the rounds instead of all that. ``replay`` plays the round of that name alone.
+    ``openers`` is "module:name" of other Openers than those by URL, ``python_path`` where such modules are found.
+    ``batch_rows`` makes batches small, so that there is something to break between them. A run that takes longer than
+    ``limit`` seconds counts as stuck. ``tell`` hears ("declared", Declared), ("undisturbed", Undisturbed), ("rounds",
+    how many) and ("round", Round) as they come.
 
     Raises PlanError where the job cannot be tested: it cannot be loaded or copied, or does not complete undisturbed.
     """
@@ -88,6 +93,7 @@ def prove(
         random=random,
         seed=chance.SystemRandom().randrange(1_000_000) if seed is None else seed,
         faults=tuple(Kind(each) for each in faults),
+        choose=choose,
         replay=replay,
         openers=openers,
         python_path=tuple(python_path),
@@ -115,18 +121,14 @@ def _proven(wanted: Wanted, root: Path, launcher: Launcher, tell: Tell) -> Repor
         launcher=launcher,
         scratch=scratch,
         task=lambda where, journal: _task(wanted, declared, where, journal),
-        limit=wanted.limit or SLOWEST,
+        limit=wanted.limit or LONGEST,
     )
     undisturbed = _undisturbed(stage, declared)
     tell("undisturbed", undisturbed)
     if wanted.limit is None:
-        stage = replace(stage, limit=SLOWEST / 2 + 20 * undisturbed.seconds)
+        stage = replace(stage, limit=SHORTEST + 20 * undisturbed.seconds)
     effects = [effect for effect, _ in undisturbed.told.effects]
-    chosen: list[Script] = (
-        [script_named(wanted.replay)]
-        if wanted.replay
-        else scripts(effects, kinds=wanted.faults, points=wanted.points, random=wanted.random, seed=wanted.seed)
-    )
+    chosen = _chosen(wanted, effects)
     tell("rounds", len(chosen))
     return Report(
         job=declared.name,
@@ -140,6 +142,14 @@ def _proven(wanted: Wanted, root: Path, launcher: Launcher, tell: Tell) -> Repor
         rounds=tuple(_played(stage, chosen, undisturbed, tell)),
         notes=(*scratch.notes, *_notes(undisturbed.left_out)),
     )
+
+
+def _chosen(wanted: Wanted, effects: list[Effect]) -> list[Script]:
+    if wanted.replay is not None:
+        return [script_named(wanted.replay)]
+    if wanted.choose is not None:
+        return wanted.choose(effects)
+    return scripts(effects, kinds=wanted.faults, points=wanted.points, random=wanted.random, seed=wanted.seed)
 
 
 def _played(stage: Stage, chosen: list[Script], undisturbed: Undisturbed, tell: Tell) -> Iterator[Round]:
@@ -173,8 +183,8 @@ def _ask(wanted: Wanted, root: Path, launcher: Launcher) -> Declared:
         ask=True,
     )
     process = launcher.start(task)
-    if not process.wait(SLOWEST):
-        raise PlanError(f"{wanted.reference} was not loaded within {SLOWEST:.0f} seconds")
+    if not process.wait(SHORTEST):
+        raise PlanError(f"{wanted.reference} was not loaded within {SHORTEST:.0f} seconds")
     told = read_journal(journal)
     if told.answer is None:
         raise PlanError(told.error or f"{wanted.reference} ended its process while it was loaded", hint=told.hint)

@@ -17,7 +17,7 @@ from milepost.crashtest.sqlite_copy import copy_file, forget_store
 from milepost.errors import PlanError
 from milepost.wiring.ends import place_of
 
-FOLDERS_LEFT_OUT = ("__pycache__", "venv", "node_modules", ".*")
+FOLDERS_LEFT_OUT = ("__pycache__", "venv", "node_modules", ".*", "milepost-crashtest-*")
 FILES_LEFT_OUT = ("*.pyc", "*.lease", "*-wal", "*-shm", "*-journal")
 MOST_BYTES = 256 * 1024 * 1024
 
@@ -104,7 +104,14 @@ class Scratch:
                 )
             copy = self.root / "folder" / file.relative_to(folder)
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(file, copy)
+            try:
+                shutil.copy2(file, copy)
+            except OSError as error:
+                raise PlanError(
+                    f"{file} cannot be copied: {error.strerror}",
+                    hint="The whole folder of the job's file is copied. Put the file, and what it reads, into a folder"
+                    " of its own.",
+                ) from error
 
     def _copy_database(self, place: str, url: str) -> None:
         real, number = file_of(url), next(self._numbers)
@@ -137,9 +144,10 @@ class Scratch:
         if real is None:
             from milepost.crashtest.postgres_copy import new_database
 
-            return new_database(url, f"{self.prefix}{next(self._numbers)}", like=original)
+            return new_database(url, f"{self.prefix}{next(self._numbers)}", like=self._originals[place])
         beside = self._inside(url)
-        file = root / "folder" / beside if beside is not None else root / "databases" / real.name
+        apart = root / "databases" / str(list(self.declared.written).index(place)) / real.name
+        file = apart if beside is None else root / "folder" / beside
         file.parent.mkdir(parents=True, exist_ok=True)
         if original is not None:
             shutil.copyfile(file_of(original) or "", file)

@@ -8,6 +8,7 @@ folder are cleared away.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
@@ -21,6 +22,7 @@ from typing import Any
 from milepost.crashtest.child import carry_out
 from milepost.crashtest.task import task_of
 
+DIE_WITH_PARENT = 1  # Linux: PR_SET_PDEATHSIG
 WANTED = (
     "milepost.stores.sqlite",
     "milepost.stores.postgres",
@@ -130,7 +132,9 @@ def serve() -> None:
 
 
 def _become_a_run(output: str) -> None:
-    """Forget what was the template's alone, and print into a file."""
+    """Forget what was the template's alone, die when it dies, and print into a file."""
+    with suppress(OSError, AttributeError):  # not every system has it
+        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,0 +1,170 @@
+"""What the crash test decides by itself: which rounds are played, what differs, who is to blame."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from milepost.crashtest.choose import scripts
+from milepost.crashtest.compare import differences
+from milepost.crashtest.content import Content, Rows
+from milepost.crashtest.fault import Effect, Fault, Kind, Moment, RandomKills, script_named
+from milepost.crashtest.journal import Journal, read_journal
+from milepost.crashtest.report import Report, Round
+from milepost.crashtest.words import blame, failures, summary
+from milepost.errors import PlanError
+from milepost.jobs.ledger import Counts
+
+EFFECTS = [Effect.STORE_WRITE, Effect.SOURCE_READ, Effect.TARGET_WRITE, Effect.COMMIT, Effect.STORE_WRITE]
+
+
+def names(*kinds: Kind, points: int | None = None, random: int = 0) -> list[str]:
+    return [each.name for each in scripts(EFFECTS, kinds=kinds, points=points, random=random, seed=5)]
+
+
+def test_kills_come_before_and_after_every_effect_up_to_the_points() -> None:
+    assert names(Kind.KILL, points=2) == ["kill:before:1", "kill:after:1", "kill:before:2", "kill:after:2"]
+    assert len(names(Kind.KILL)) == 10
+
+
+def test_an_answer_is_lost_only_where_something_was_committed() -> None:
+    assert names(Kind.LOST_ANSWER) == ["lost-answer:after:1", "lost-answer:after:4", "lost-answer:after:5"]
+
+
+def test_slow_faults_are_played_at_the_first_and_last_of_every_kind_of_effect() -> None:
+    assert names(Kind.SLEEP) == [f"sleep:before:{number}" for number in (1, 2, 3, 4, 5)]
+    many = scripts([Effect.COMMIT] * 50, kinds=[Kind.STALL], points=None, random=0, seed=0)
+    assert [each.name for each in many] == ["stall:before:1", "stall:before:50"]
+
+
+def test_random_rounds_are_named_by_their_seed() -> None:
+    assert names(random=2) == ["random:5:1", "random:5:2"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        Fault(kind=Kind.LOST_ANSWER, moment=Moment.AFTER, number=3),
+        Fault(kind=Kind.KILL, moment=Moment.BEFORE, number=1),
+        RandomKills(seed=42, number=7),
+    ],
+)
+def test_a_round_is_found_again_by_its_name(script: Fault | RandomKills) -> None:
+    assert script_named(script.name) == script
+
+
+@pytest.mark.parametrize(
+    "name", ["", "kill", "kill:before", "kill:before:0", "kill:between:1", "random:1", "flood:a:1"]
+)
+def test_what_names_no_round_is_refused(name: str) -> None:
+    with pytest.raises(PlanError, match="names no round"):
+        script_named(name)
+
+
+def content(
+    rows: list[str],
+    *,
+    files: dict[str, str] | None = None,
+    rejects: tuple[str, ...] = (),
+    read: int = 3,
+    unfinished: tuple[str, ...] = (),
+) -> Content:
+    return Content(
+        tables={"item": Rows(("name",), Counter(row.encode() for row in rows))},
+        files=files or {},
+        rejects=Counter(rejects),
+        counts={"item": Counts(read=read, loaded=read)},
+        results={"": "null"},
+        unfinished=unfinished,
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "kinds"),
+    [
+        (content(["a", "b", "c"]), []),
+        (content(["a", "c"]), ["lost"]),
+        (content(["a", "b", "c", "c"]), ["doubled"]),
+        (content(["a", "b", "c", "d"]), ["different"]),
+        (content(["a", "b", "d"]), ["different"]),
+        (content(["a", "b", "c"], files={"log": "1"}), ["different"]),
+        (content(["a", "b", "c"], rejects=("x",)), ["different"]),
+        (content(["a", "b", "c"], read=4), ["different"]),
+        (content(["a", "b", "c"], unfinished=("item",)), ["different"]),
+        (content(["a", "c"], read=2), ["lost", "different"]),
+    ],
+)
+def test_what_differs_is_told_the_worst_first(found: Content, kinds: list[str]) -> None:
+    assert [each.kind for each in differences(content(["a", "b", "c"]), found)] == kinds
+
+
+def played(number: int, outcome: str = "same", about: tuple[str, ...] = (), **steps: int) -> Round:
+    return Round(
+        script=Fault(kind=Kind.KILL, moment=Moment.BEFORE, number=number),
+        effect="step",
+        at="a",
+        outcome=outcome,
+        kills=1,
+        restarts=1,
+        read_again=2,
+        steps=steps,
+        about=about,
+        messages=tuple(f"{each} differs" for each in about),
+    )
+
+
+def report(*rounds: Round) -> Report:
+    return Report(
+        job="crm", seed=7, effects=5, rows=10, seconds=0.5, batch_rows=4, steps={"a": 1, "b": 1}, rollbacks={},
+        rounds=rounds,
+    )  # fmt: skip
+
+
+def test_a_step_is_blamed_that_ran_again_where_something_differs() -> None:
+    found = report(played(1, "different", ("log",), a=2, b=1), played(2, a=1, b=1))
+
+    assert [(each.step, each.about, each.rounds) for each in found.suspects] == [("a", ("log",), 1)]
+
+
+def test_a_step_that_ran_again_without_harm_is_not_blamed_for_another() -> None:
+    found = report(played(1, "different", ("log",), a=2, b=2), played(2, a=1, b=2))
+
+    assert [each.step for each in found.suspects] == ["a"]
+
+
+def test_nobody_is_blamed_where_no_step_ran_again() -> None:
+    assert report(played(1, "lost", ("item",), a=1, b=1)).suspects == ()
+
+
+def test_a_report_is_told_with_the_way_to_play_a_failure_again() -> None:
+    found = report(played(1, "different", ("log",), a=2), played(2))
+    text = "\n".join([*summary(found), *map(blame, found.suspects), *failures(found, lambda each: each.replay.upper())])
+
+    assert "2 rounds, 1 came out as the undisturbed run; 2 kills, 4 rows read again" in text
+    assert "a is not safe to run twice: in 1 round it ran more than once, and log differs" in text
+    assert "different after kill:before:1 (step a): KILL:BEFORE:1\n    log differs" in text
+    assert "seed 7" in text
+
+
+def test_a_journal_that_ends_in_the_middle_of_a_line_is_read_up_to_there(tmp_path: Path) -> None:
+    file = tmp_path / "journal"
+    journal = Journal(str(file))
+    journal.note(effect=Effect.STEP, about="a")
+    journal.note(rows=5)
+    journal.note(effect=Effect.COMMIT, about="")
+    journal.note(fault=2)
+    with file.open("a") as torn:
+        torn.write(json.dumps({"end": "complete", "error": ""})[:-3])
+
+    told = read_journal(file)
+
+    assert (told.hit, told.rows, told.steps, told.end) == ((Effect.COMMIT, ""), 5, Counter(a=1), "")
+
+
+def test_a_process_that_never_began_has_an_empty_journal(tmp_path: Path) -> None:
+    told = read_journal(tmp_path / "none")
+
+    assert (told.effects, told.end, told.at) == ((), "", None)
