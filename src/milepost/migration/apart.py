@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from milepost.errors import Fatal
 from milepost.jobs.checkpoint import Checkpoint
-from milepost.jobs.intent import INTENT, Intent, Settlement, recorded, settlement
+from milepost.jobs.intent import INTENT, WITNESS, Intent, Outcome, Settlement, recorded, settlement
+from milepost.migration.fresh import note_fresh
 from milepost.migration.keys import decode, encode
+from milepost.migration.object import Object
 from milepost.migration.outside import Outside
-from milepost.migration.source import Key
+from milepost.migration.restored import store_behind, target_behind
+from milepost.migration.restructure import picker
+from milepost.migration.source import Key, Row
+from milepost.migration.target import Loaded, Loading, Target
 from milepost.migration.way import Done
+
+LOOKED_AT = 10  # rows that say whether the target is ahead of the store
 
 
 class Apart:
@@ -22,24 +29,57 @@ class Apart:
     no intent, and so commits nothing that its successor does not know of.
     """
 
-    def __init__(self, checkpoint: Checkpoint, outside: Outside) -> None:
+    def __init__(self, checkpoint: Checkpoint, outside: Outside, each: Object, *, accepted: bool = False) -> None:
         self.checkpoint = checkpoint
         self.outside = outside
+        self.object = each
+        self.accepted = accepted
         self._intent: Intent | None = None
 
-    def in_doubt(self) -> Intent | None:
-        """What an earlier run left in doubt: settled where the target's database can tell, else given back."""
-        intent = recorded(self.checkpoint.recall(), self.checkpoint.path)
-        if intent is None:
+    def recover(self) -> Intent | None:
+        values = self.checkpoint.recall()
+        intent, witness = recorded(values, self.checkpoint.path), decode(values.get(WITNESS))
+        if intent is None and witness is None:
             return None
         with self.outside.transaction(self._may_go_on) as connection:
-            outcome = self.outside.settle(connection, intent.token, decode(intent.witness))
+            behind = witness is not None and not self.outside.holds(connection, witness)
+            outcome = Outcome.UNKNOWN
+            if intent is not None:
+                outcome = self.outside.settle(connection, intent.token, decode(intent.witness))
+        if behind:
+            self._refuse(target_behind(self.object, witness, self.checkpoint.batches))
+            self.checkpoint.replace(WITNESS, None)
+        return None if intent is None else self._settle(intent, outcome)
+
+    def comes_next(self, target: Target, rows: Sequence[Row], loading: Loading) -> bool:
+        first = rows[:LOOKED_AT]
+        if not self._are_there(target, first, loading):
+            return True
+        self._refuse(store_behind(self.object, picker([loading.columns.index(name) for name in loading.key])(first[0])))
+        return False
+
+    def _settle(self, intent: Intent, outcome: Outcome) -> Intent | None:
         decided = settlement(intent, outcome)
         if decided is Settlement.DONE:
             self.checkpoint.done(intent)
         elif decided is Settlement.DROP:
             self.checkpoint.replace(INTENT, None)
         return intent if decided is Settlement.REPLAY else None
+
+    def _refuse(self, error: Fatal) -> None:
+        """Raise it, unless the user said to go on: then by upsert from here on, as nobody knows what is there."""
+        if not self.accepted:
+            raise error
+        self.checkpoint.tell(f"going on by upsert. {error.message}")
+        note_fresh(self.checkpoint, self.object, fresh=False)
+
+    def _are_there(self, target: Target, rows: Sequence[Row], loading: Loading) -> bool:
+        """Whether an upsert of these rows finds every one of them unchanged; it is taken back."""
+        try:
+            with self.outside.transaction(self._may_go_on) as connection:
+                raise _Looked(target.load(connection, rows, loading))  # noqa: TRY301  # nothing of it may be committed
+        except _Looked as looked:
+            return looked.loaded.unchanged == len(rows)
 
     @contextmanager
     def transaction(self, *, acts: bool = True) -> Iterator[Any]:
@@ -96,3 +136,10 @@ def check_lease(checkpoint: Checkpoint) -> None:
     """Raise LeaseLost where another run has taken over."""
     with checkpoint.transaction():
         pass
+
+
+class _Looked(Exception):
+    """Gives up a transaction; never seen outside."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.loaded = loaded

@@ -16,6 +16,7 @@ from milepost.jobs.ledger import Counts, RejectedRow
 from milepost.jobs.state import JSON
 from milepost.migration.apart import Apart
 from milepost.migration.check import check_columns
+from milepost.migration.fresh import fresh_of, note_fresh
 from milepost.migration.gather import BatchLimits, gather
 from milepost.migration.keys import decode, encode, readable
 from milepost.migration.limit import allowed
@@ -35,7 +36,8 @@ from milepost.migration.way import Done, Together, Way
 class Route:
     """All that is needed to move one object: its declaration, both ends, and the limits.
 
-    ``outside`` is given where the store is not in the target's database.
+    ``outside`` is given where the store is not in the target's database. ``accepted``: it is to go on although
+    it is not as it was left.
     """
 
     object: Object
@@ -46,6 +48,7 @@ class Route:
     clock: Clock
     trial: Trial | None = None  # of the function, on the first rows to come
     outside: Outside | None = None
+    accepted: bool = False
 
 
 def move(checkpoint: Checkpoint, route: Route, pin: Pin) -> JSON:
@@ -58,7 +61,7 @@ def move(checkpoint: Checkpoint, route: Route, pin: Pin) -> JSON:
     if pin.rows == 0:
         return
     way = way_of(checkpoint, route)
-    doubtful = way.in_doubt()
+    doubtful = way.recover()
     batches = Batches(checkpoint, route, pin, way)
     if doubtful is not None:
         batches.replay(doubtful)
@@ -78,8 +81,10 @@ def move(checkpoint: Checkpoint, route: Route, pin: Pin) -> JSON:
 def way_of(checkpoint: Checkpoint, route: Route) -> Way:
     """How the object's batches become durable."""
     if isinstance(route.object.target, Sink):
-        return Apart(checkpoint, Sending(route.object.target, checkpoint))
-    return Together(checkpoint) if route.outside is None else Apart(checkpoint, route.outside)
+        return Apart(checkpoint, Sending(route.object.target, checkpoint), route.object)
+    if route.outside is None:
+        return Together(checkpoint)
+    return Apart(checkpoint, route.outside, route.object, accepted=route.accepted)
 
 
 @contextmanager
@@ -122,6 +127,7 @@ class Batches:
         self.columns: tuple[str, ...] = columns_of(known, pin)
         fresh = fresh_of(known, route.object)
         self.fresh: bool = self._look_whether_fresh() if fresh is None else fresh
+        self.proved = not fresh  # nothing is taken for granted of an earlier run
 
     def commit(self, rows: list[Row]) -> None:
         """Restructure the rows, once, and load them with their ledger entry in one transaction.
@@ -152,6 +158,8 @@ class Batches:
 
     def _commit(self, taken: Taken) -> None:
         batch = self._restructure(taken.rows)
+        if not self.proved and taken.again is None:
+            self._prove_fresh(batch)
         while halves := self._attempt(taken, batch):
             batch = without(batch, halves)
 
@@ -256,10 +264,17 @@ class Batches:
             ' max_rejects="2%"), and run the same command again.',
         )
 
+    def _prove_fresh(self, batch: Restructured) -> None:
+        """The rows to come must not be there yet. Where rows and checkpoint commit together, they cannot be."""
+        if batch.rows:
+            self.proved = True
+            loading = self._loading(batch.columns, upsert=True)
+            self.fresh = self.way.comes_next(self.route.target, batch.rows, loading)
+
     def _look_whether_fresh(self) -> bool:
         with self.way.transaction() as connection:
             fresh = self.route.target.is_empty(connection)
-            self.checkpoint.replace("fresh", {"table": self.route.object.target.name, "fresh": fresh})
+            note_fresh(self.checkpoint, self.route.object, fresh=fresh)
         return fresh
 
 
@@ -285,12 +300,6 @@ def columns_of(known: dict[str, JSON], pin: Pin) -> tuple[str, ...]:
     """The columns of the object's rows, as its first batch had them under this very definition; empty before it."""
     recorded = known.get("columns")
     return tuple(recorded["names"]) if recorded and recorded["definition"] == pin.fingerprint else ()
-
-
-def fresh_of(known: dict[str, JSON], each: Object) -> bool | None:
-    """Whether the object's table was empty when it began; None where nobody has looked at this table yet."""
-    recorded = known.get("fresh")
-    return bool(recorded["fresh"]) if recorded and recorded["table"] == each.target.name else None
 
 
 class _Torn(Exception):

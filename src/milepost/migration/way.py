@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,7 +11,8 @@ from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.intent import Intent
 from milepost.jobs.ledger import Counts, RejectedRow
 from milepost.jobs.state import JSON
-from milepost.migration.source import Key
+from milepost.migration.source import Key, Row
+from milepost.migration.target import Loading, Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +33,20 @@ class Done:
 class Way(Protocol):
     """One object's way from a batch loaded to a batch done."""
 
-    def in_doubt(self) -> Intent | None:
-        """The batch that must be loaded again before anything else, because nobody knows whether it is there."""
+    def recover(self) -> Intent | None:
+        """Before anything else of the object: see that target and checkpoint fit, and settle what is in doubt.
+
+        Returns the batch that must be loaded again, because nobody knows whether it is there. Raises Fatal where the
+        target was put back to an earlier state.
+        """
+        ...
+
+    def comes_next(self, target: Target, rows: Sequence[Row], loading: Loading) -> bool:
+        """Whether these rows, the first to come, are not in the target yet; False: go on by upsert.
+
+        Asked once a run, of a table that held this object's rows only. ``loading`` is an upsert. Raises Fatal where
+        they are: the store was put back to an earlier state.
+        """
         ...
 
     def transaction(self, *, acts: bool = True) -> AbstractContextManager[Any]:
@@ -53,8 +67,11 @@ class Together:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
 
-    def in_doubt(self) -> Intent | None:
+    def recover(self) -> Intent | None:
         return None
+
+    def comes_next(self, target: Target, rows: Sequence[Row], loading: Loading) -> bool:
+        return True
 
     def transaction(self, *, acts: bool = True) -> AbstractContextManager[Any]:
         return self.checkpoint.transaction()

@@ -18,10 +18,11 @@ from milepost.jobs.stop import Stop
 from milepost.migration.apart import end_earlier
 from milepost.migration.check import check_copy, check_declaration, check_target, try_out
 from milepost.migration.definition import definition
+from milepost.migration.fresh import fresh_of
 from milepost.migration.gather import BatchLimits
 from milepost.migration.keys import decode
 from milepost.migration.migration import Migration, OwnStep
-from milepost.migration.move import Route, fresh_of, move
+from milepost.migration.move import Route, move
 from milepost.migration.object import Object, Undo
 from milepost.migration.order import in_order
 from milepost.migration.pin import Pin, check_definition, freeze, name_of, reads_otherwise, recorded
@@ -197,6 +198,7 @@ class Migrating:
             limits=BatchLimits(rows=self.migration.batch_rows),
             max_rejects=self.migration.max_rejects if own is None else own,
             clock=self.clock,
+            accepted=each.name in self.accepted,
             outside=self.openers.outside(each, self.target, self.migration.name) if self._is_outside(each) else None,
         )
 
