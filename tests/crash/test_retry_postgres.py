@@ -14,7 +14,7 @@ import pytest
 from power_loss_server import MainsServer, mains_server
 
 from fix_databases import Database
-from milepost import Migration, Retryable, Table
+from milepost import Fatal, Migration, PlanError, Retryable, Table
 from milepost.clock import SystemClock
 from milepost.jobs.event import Event, Told
 from milepost.jobs.retry import Patience
@@ -98,6 +98,9 @@ class Scene:
     def told(self) -> list[str]:
         return [each.message for each in self.events if isinstance(each, Told)]
 
+    def tries(self) -> list[str]:
+        return [message for message in self.told() if "before try" in message]
+
     def require_exact(self) -> None:
         """By plain SQL: the rows, and one run that wrote every batch once."""
         assert self.target.rows("SELECT no, name FROM customer ORDER BY 1") == self.source.rows(
@@ -176,7 +179,7 @@ def test_a_server_is_restarted_in_the_middle(scene, servers, which, moment, name
     scene.run()
     scene.require_exact()
     assert not scene.clock.acts
-    tries = [message for message in scene.told() if "before try" in message]
+    tries = scene.tries()
     assert 3 <= len(tries) <= 10
     assert any("cannot be reached" in message for message in tries)
     assert servers[0].password not in "".join(tries)
@@ -220,7 +223,7 @@ def test_sessions_are_ended_at_random_moments(scene, servers) -> None:
         stop.set()
         killer.join()
     scene.require_exact()
-    assert any("before try" in message for message in scene.told())
+    assert scene.tries()
 
 
 def when_blocked(keeper: psycopg.Connection[Any], act: Callable[[], object]) -> threading.Thread:
@@ -275,7 +278,7 @@ def test_a_deadlock_of_which_the_migration_is_the_victim_is_tried_again(full, se
             threads[0].join()
             full.target.execute("ALTER DATABASE target RESET deadlock_timeout")
     full.require_exact()
-    (told,) = [message for message in full.told() if "before try" in message]
+    (told,) = full.tries()
     assert "deadlock detected" in told
 
 
@@ -344,3 +347,62 @@ def test_connections_that_are_all_in_use_are_waited_for(scene, servers, which) -
         scene.run()
     scene.require_exact()
     assert any("too many clients" in message for message in scene.told())
+
+
+def drop_source(servers: tuple[MainsServer, MainsServer]) -> None:
+    with psycopg.connect(servers[0]._url("postgres"), autocommit=True) as keeper:
+        keeper.execute("DROP DATABASE source WITH (FORCE)")
+
+
+def close_source(servers: tuple[MainsServer, MainsServer]) -> None:
+    with psycopg.connect(servers[0]._url("postgres"), autocommit=True) as keeper:
+        keeper.execute("ALTER ROLE guest PASSWORD 'another'")
+        keeper.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'guest'")
+
+
+@pytest.mark.parametrize(("act", "why"), [(drop_source, "does not exist"), (close_source, "authentication failed")])
+def test_what_does_not_pass_stops_at_the_last_checkpoint_once_it_is_known(servers, act, why) -> None:
+    """The session is lost, which passes; connecting again is refused, which does not."""
+    source, target = servers[0].database("source"), servers[1].database("target")
+    source.execute(*SHAPE, *DATA)
+    source.execute("DROP ROLE IF EXISTS guest", "CREATE ROLE guest LOGIN PASSWORD 'welcome'")
+    source.execute("GRANT USAGE ON SCHEMA public TO guest", "GRANT SELECT ON customers, invoices TO guest")
+    target.execute(*TARGET)
+    url = source.url.replace(f"keeper:{servers[0].password}", "guest:welcome")
+    scene = Scene(Database(url), target)
+    scene.at_row["customer", 3 * BATCH + 5] = lambda: act(servers)
+    try:
+        with pytest.raises(PlanError, match=why) as refused:
+            scene.run()
+    finally:
+        servers[0].database("source").execute("DROP OWNED BY guest", "DROP ROLE guest")
+    assert "welcome" not in str(refused.value)
+    assert len(scene.tries()) == 1
+    assert target.rows("SELECT epoch, outcome FROM milepost.run") == [(1, "failed")]
+    counts = target.rows("SELECT count(*) FROM customer")[0][0]
+    assert counts == target.rows("SELECT sum(loaded) FROM milepost.ledger")[0][0] >= 3 * BATCH
+
+
+def test_a_statement_that_somebody_cancels_is_not_tried_again(full, servers) -> None:
+    with (
+        psycopg.connect(servers[1]._url("postgres"), autocommit=True) as keeper,
+        psycopg.connect(full.target.url) as other,
+    ):
+        threads = []
+
+        def cancel() -> None:
+            keeper.execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+
+        def hold() -> None:
+            other.execute("UPDATE customer SET name = 'other' WHERE no = 30")
+            threads.append(when_blocked(keeper, cancel))
+
+        full.at_row["customer", 6] = hold
+        try:
+            with pytest.raises(Fatal, match="canceling statement") as stopped:
+                full.run()
+        finally:
+            threads[0].join()
+    assert "same command resumes" in (stopped.value.hint or "")
+    assert full.tries() == []
+    assert full.target.rows("SELECT epoch, outcome FROM milepost.run") == [(1, "failed")]
