@@ -8,7 +8,6 @@ from milepost.errors import DefinitionChanged, LeaseLost, Retryable
 from milepost.jobs.event import (
     CheckpointCompleted,
     CheckpointFailed,
-    CheckpointSkipped,
     CheckpointStarted,
     RollbackCompleted,
     RollbackStarted,
@@ -27,17 +26,15 @@ Undo = Callable[[Progress], None]
 NOT_RECORDED = "The lease is lost: this run may not write any more, so the store does not say how it ended."
 
 
-def attempt(session: Session, path: str, *, body: Body, undo: Undo | None, reopen: bool) -> JSON:
-    """Bring the checkpoint to COMPLETE and return its result.
+def attempt(session: Session, path: str, *, body: Body, undo: Undo | None, reopen: bool, new: bool) -> JSON:
+    """Bring the checkpoint to COMPLETE and return its result. ``new``: the store is known to have no record of it.
 
     Raises what the body or the rollback raised, after recording it; LeaseLost and Interrupted before the START.
     """
-    progress = Progress(session, path)
+    progress = Progress(session, path, new=new)
     decision = decide(progress.record, has_rollback=undo is not None, reopen=reopen)
     if decision is Decision.SKIP:
-        session.emit(CheckpointSkipped(path=path, counts=progress.record.counts))
-        session.ended = path
-        return progress.record.result
+        return _pass_over(progress)
     if decision is Decision.REFUSE:
         raise _rollback_is_gone(path)
     session.boundary()
@@ -51,6 +48,14 @@ def attempt(session: Session, path: str, *, body: Body, undo: Undo | None, reope
         raise
     session.ended = path
     return result
+
+
+def _pass_over(progress: Progress) -> JSON:
+    session, record = progress.session, progress.record
+    session.pass_over(record)
+    if not progress.again:  # an earlier run completed it, and others after it perhaps
+        session.ahead.look_beyond(record.path)
+    return record.result
 
 
 def _roll_back(progress: Progress, undo: Undo) -> None:
@@ -93,6 +98,7 @@ def _started(progress: Progress) -> CheckpointStarted:
 
 def _record_failure(progress: Progress, error: BaseException) -> None:
     """Note durably how the attempt ended. Whatever goes wrong here is a note on ``error`` and never hides it."""
+    progress.session.ahead.forget()
     if isinstance(error, LeaseLost) or progress.session.lost is not None:
         _add_note(error, NOT_RECORDED)
         return

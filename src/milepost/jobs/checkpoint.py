@@ -167,8 +167,12 @@ class Checkpoint:
 
         Raises what ``body`` raised, after recording it, and Fatal if ``name`` is already under way.
         """
-        self._refuse_call(name)
-        return run_at(self._session, (*self.names, name), body, rollback=rollback)
+        path = self._path_of(name)
+        passed = self._session.passed(path)
+        if passed is not None:
+            return passed.result
+        new = self._progress.bare and path not in self._session.started
+        return run_at(self._session, (*self.names, name), body, rollback=rollback, new=new)
 
     def append(self, low: JSON, high: JSON, counts: Counts, rejects: Sequence[RejectedRow] = ()) -> None:
         """Add the batch ``(low, high]`` to this path's ledger; ``high`` becomes the position.
@@ -225,7 +229,8 @@ class Checkpoint:
     def _forget_remembered(self) -> None:
         self._remembered = None
 
-    def _refuse_call(self, name: str) -> None:
+    def _path_of(self, name: str) -> str:
+        """The path of a checkpoint that may be called below this one now."""
         if not name:
             raise ValueError("a checkpoint below another has a name")
         if self._session.in_transaction:
@@ -236,6 +241,7 @@ class Checkpoint:
         path = "/".join((*self.names, name))
         if path in self._session.running:
             raise under_way(path)
+        return path
 
 
 _active: ContextVar[Checkpoint | None] = ContextVar("milepost_active_checkpoint", default=None)
@@ -261,6 +267,7 @@ def run_at(
     *,
     rollback: Callable[[Checkpoint], None] | None = None,
     reopen: bool = False,
+    new: bool = False,
 ) -> JSON:
     """Bring the checkpoint at ``names`` (none: the job itself) to COMPLETE and return its result."""
 
@@ -279,6 +286,6 @@ def run_at(
     session.running.add(path)
     try:
         undo = None if rollback is None else activated(rollback)
-        return attempt(session, path, body=activated(body), undo=undo, reopen=reopen)
+        return attempt(session, path, body=activated(body), undo=undo, reopen=reopen, new=new)
     finally:
         session.running.discard(path)

@@ -6,8 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
-from milepost.jobs.json_value import as_json
+from milepost.jobs.json_value import as_json, is_plain
 from milepost.jobs.state import JSON
+
+_TEXT = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 
 LONGEST = 200  # characters of argument text that are shown; longer text is cut and a digest keeps it unique
 SHOWN = 120
@@ -22,6 +24,9 @@ def named_by_arguments(step: str, args: Sequence[object], kwargs: Mapping[str, o
 
     Raises Fatal for an argument that is not JSON.
     """
+    if len(args) == 1 and not kwargs and is_plain(args[0]):  # most steps of which there are many
+        only = args[0]
+        return f"{step}[{_shortened(repr(only) if type(only) is int else _TEXT.encode(only))}]"
     texts = [_text(value, f"argument {place} of step {step}") for place, value in enumerate(args, start=1)]
     texts += [f"{name}={_text(kwargs[name], f'argument {name} of step {step}')}" for name in sorted(kwargs)]
     return f"{step}[{_shortened(', '.join(texts))}]" if texts else step
@@ -33,7 +38,7 @@ def named_by_key(step: str, key: JSON) -> str:
 
 
 def _text(value: object, what: str) -> str:
-    return json.dumps(as_json(value, what, hint=KEY_HINT), ensure_ascii=False, sort_keys=True)
+    return _TEXT.encode(as_json(value, what, hint=KEY_HINT))
 
 
 def _shortened(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from functools import update_wrapper
 from pathlib import Path
@@ -40,6 +41,7 @@ class Step(Generic[P, R]):
         self._key = key
         self.undo: Callable[Concatenate[Checkpoint, P], object] | None = None
         self._signature = _without_checkpoint(function, name)
+        self._placed = _placed(self._signature)
         update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -80,6 +82,8 @@ class Step(Generic[P, R]):
         return function
 
     def _identity(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        if not kwargs and self._key is None and len(args) in self._placed:
+            return named_by_arguments(self.name, args, {})
         bound = self._signature.bind(*args, **kwargs)  # a TypeError as for any function, before anything is written
         if self._key is not None:
             return named_by_key(self.name, self._key(*args, **kwargs))
@@ -163,6 +167,21 @@ def _without_checkpoint(function: Callable[..., Any], name: str) -> inspect.Sign
             f"step {name} takes no checkpoint", hint=f"Give it one as its first parameter: def {name}(cp, …)."
         )
     return signature.replace(parameters=parameters[1:])
+
+
+def _placed(signature: inspect.Signature) -> range:
+    """How many arguments can be given by place alone: then they are bound as they stand."""
+    kinds = inspect.Parameter
+    least = most = 0
+    for parameter in signature.parameters.values():
+        if parameter.kind is kinds.VAR_POSITIONAL:
+            most = sys.maxsize - 1
+        elif parameter.kind is kinds.KEYWORD_ONLY and parameter.default is kinds.empty:
+            return range(0)
+        elif parameter.kind in {kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD}:
+            most += 1
+            least += parameter.default is kinds.empty
+    return range(least, most + 1)
 
 
 def _refuse_endless(function: Callable[..., Any], what: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from milepost.errors import Fatal
 from milepost.jobs.event import BatchCommitted, PositionSaved
@@ -15,6 +16,7 @@ from milepost.jobs.session import Session
 from milepost.jobs.state import JSON, Failure, Move, Record, State, move
 
 UNDER_WAY = (State.STARTED, State.ROLLING_BACK)
+BARE = (State.PENDING, State.ROLLED_BACK)
 
 
 class Progress:
@@ -24,8 +26,9 @@ class Progress:
     Then the record is read anew. ``failure`` and ``recovering`` are about the attempts before, and do not change.
     """
 
-    def __init__(self, session: Session, path: str) -> None:
-        found = session.store.get(session.lease.job, path)
+    def __init__(self, session: Session, path: str, *, new: bool = False) -> None:
+        """``new``: it is known that the store has no record of it, nor of anything below."""
+        found = None if new else session.store.get(session.lease.job, path)
         self.session = session
         self.path = path
         self._record = found or Record(path=path)
@@ -36,6 +39,7 @@ class Progress:
         if self.again and self.failure is KILLED:  # nobody was: its end could not be recorded
             self.failure = session.retried or KILLED
         self.by_batches = False  # an engine moves it on, whose last batch is its position
+        self.bare = found is None or found.state in BARE  # below it there is nothing but what this run starts
 
     @property
     def record(self) -> Record:
@@ -52,27 +56,28 @@ class Progress:
     def start(self) -> None:
         """START, or REOPEN if it was complete."""
         happening = Move.REOPEN if self.record.state is State.COMPLETE else Move.START
-        self._move(happening, replace(self.record, attempt=self.record.attempt + 1, failure=None, result=None))
+        self._move(happening, attempt=self.record.attempt + 1, failure=None, result=None)
 
     def complete(self, result: JSON) -> None:
-        self._move(Move.COMPLETE, replace(self.record, result=result, failure=None))
+        self._move(Move.COMPLETE, result=result, failure=None)
 
     def fail(self, failure: Failure) -> None:
         """Note how the attempt ended. A record with a failure leaves the position that is durable as it is."""
-        self._move(Move.FAIL, replace(self.record, failure=failure))
+        self._move(Move.FAIL, failure=failure)
 
     def begin_rollback(self) -> None:
-        self._move(Move.ROLL_BACK, replace(self.record, failure=None))
+        self._move(Move.ROLL_BACK, failure=None)
 
     def finish_rollback(self) -> None:
         """Forget what was undone and note that it was, in one transaction; only the attempt and its failure stay."""
         store, lease = self.session.store, self.session.lease
         after = move(self.record.state, Move.FINISH_ROLLBACK)
         record = Record(path=self.path, state=after, attempt=self.record.attempt, failure=self.failure)
+        self.session.ahead.forget()
         with store.transaction(lease):
             store.rewind(lease, self.path)
             store.put(lease, record)
-        self._record = record
+        self._record, self.bare = record, True
 
     def save(self, position: JSON) -> None:
         self._refuse_ended()
@@ -94,8 +99,9 @@ class Progress:
         if self.record.state not in UNDER_WAY:
             raise Fatal(f"{self.path or 'the job'} is {self.record.state}: its checkpoint is written by its step only")
 
-    def _move(self, happening: Move, record: Record) -> None:
-        moved = replace(record, state=move(self.record.state, happening))
+    def _move(self, happening: Move, **changes: Any) -> None:
+        record = self.record
+        moved = replace(record, state=move(record.state, happening), **changes)
         self.session.store.put(self.session.lease, moved)
         self._record = moved
 

@@ -9,12 +9,13 @@ from typing import Any
 from weakref import ReferenceType, ref
 
 from milepost.errors import Fatal, Interrupted, LeaseLost, Retryable
-from milepost.jobs.event import Emit, Event, Told
+from milepost.jobs.ahead import Ahead
+from milepost.jobs.event import CheckpointSkipped, Emit, Event, Told
 from milepost.jobs.failure import in_words
 from milepost.jobs.heartbeat import Heartbeat
 from milepost.jobs.lease import Lease
 from milepost.jobs.retry import Place
-from milepost.jobs.state import Failure
+from milepost.jobs.state import Completed, Failure, Record
 from milepost.jobs.stop import Stop
 from milepost.jobs.store import Store
 
@@ -35,6 +36,7 @@ class Session:
         self.running: set[str] = set()  # the paths of the checkpoints under way
         self.started: set[str] = set()  # every path that was started in this run
         self.ended = ""  # the path that was completed or skipped last
+        self.ahead = Ahead(store, lease.job)
         self.retried: Failure | None = None  # why the root was entered again
         self._stop = stop
         self._heartbeat = heartbeat
@@ -69,6 +71,18 @@ class Session:
         if self._stop.requested:
             raise Interrupted("stopped after a commit; the same command resumes")
 
+    def passed(self, path: str) -> Completed | None:
+        """What is known to be complete under that path without asking the store: passed over. None says nothing."""
+        found = self.ahead.find(path)
+        if found is not None:
+            self.pass_over(found)
+        return found
+
+    def pass_over(self, complete: Completed | Record) -> None:
+        """Tell that a checkpoint was complete already."""
+        self.emit(CheckpointSkipped(path=complete.path, counts=complete.counts))
+        self.ended = complete.path
+
     def came_up(self, error: Retryable, place: Place, *, undone: bool) -> None:
         """Note where ``error`` came up: the deepest place counts, but an outer one that will be ``undone`` instead."""
         if undone or self._came_up is None or self._came_up[0]() is not error:
@@ -101,6 +115,7 @@ class Session:
             for undo in reversed(self._undo):
                 undo()
             self._close()
+            self.ahead.forget()
             raise
         events = self._close()
         for event in events:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 from milepost.jobs.ledger import NO_ROWS, Counts
 
+_RESULTS = json.JSONDecoder()
+
 JSON = Any  # a value that json.dumps takes and json.loads gives back equal
 
 
@@ -136,4 +138,4 @@ class Completed(NamedTuple):
     @property
     def result(self) -> JSON:
         """The result, made anew each time."""
-        return None if self.text is None else json.loads(self.text)
+        return None if self.text is None else _RESULTS.raw_decode(self.text)[0]

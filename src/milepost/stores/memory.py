@@ -300,12 +300,18 @@ def _completed(record: Record, entries: Sequence[Entry]) -> Completed:
 
 
 def _with_ledger(record: Record, entries: Sequence[Entry]) -> Record:
+    """As a database would give it: the caller may do with it what he likes."""
+    record = replace(
+        record,
+        position=_through_json(record.position, "position"),
+        result=_through_json(record.result, "result"),
+    )
     if not entries:
         return record
     last = entries[-1]
     return replace(
         record,
-        position=last.high,
+        position=_through_json(last.high, "high end"),
         counts=sum((entry.counts for entry in entries), NO_ROWS),
         batches=last.seq,
         changed_at=max(filter(None, (record.changed_at, last.at))),
