@@ -158,7 +158,7 @@ def test_a_full_disk_is_said_in_words_and_takes_nothing_that_was_committed(tmp_p
     with store.transaction(lease) as connection:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(StoreError, match="full"):
+    with pytest.raises(Fatal, match="full"):
         store.put(lease, Record(path="b", state=State.STARTED, position="x" * 100_000))
     assert [record.path for record in store.checkpoints("crm")] == ["a"]
     with store.transaction(lease) as connection:

@@ -95,10 +95,11 @@ def test_a_full_disk_on_a_sqlite_store_stops_the_run_wherever_it_strikes(
     assert last >= 10  # it struck at each page more that the run needed
 
 
-def test_a_file_that_may_not_grow_stops_the_command_and_it_resumes(tmp_path: Path) -> None:
-    """A quota, as the system says it: the write itself fails."""
+@pytest.mark.parametrize("pages", [0, 1, 10, 20])
+def test_a_file_that_may_not_grow_stops_the_command_and_it_resumes(tmp_path: Path, pages: int) -> None:
+    """A quota, as the system says it: the write itself fails. Before the run has begun, too, it is no wrong usage."""
     make_company(tmp_path)
-    size = 4096 * 20
+    size = 4096 * pages
 
     def small() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
@@ -114,7 +115,7 @@ def test_a_file_that_may_not_grow_stops_the_command_and_it_resumes(tmp_path: Pat
     )
     assert done.returncode == 1, done.stderr
     assert "new.db" in done.stderr
-    assert "Run the same command again" in done.stderr
+    assert "check the disk" in done.stderr
     again = milepost(tmp_path, "run", "crm.py")
     assert again.status == 0, again.err
     assert arrived_rows(tmp_path) == expected_rows(tmp_path)

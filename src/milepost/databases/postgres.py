@@ -175,7 +175,7 @@ def _explanation(where: str, error: psycopg.Error) -> MilepostError | None:
 
     said = error.diag.message_primary or str(error).strip().partition("\n")[0]
     if isinstance(error, errors.DiskFull):
-        return StoreError(f"the disk of {where} is full: {said}", hint="Make room; the same command resumes.")
+        return Fatal(f"the disk of {where} is full: {said}", hint="Make room; the same command resumes.")
     if isinstance(error, errors.InsufficientPrivilege | errors.ReadOnlySqlTransaction):
         return StoreError(f"{where} cannot be used: {said}", hint="Check what the user of the URL may do there.")
     if isinstance(error, errors.UndefinedTable | errors.UndefinedColumn):

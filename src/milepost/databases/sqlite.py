@@ -10,7 +10,7 @@ from pathlib import Path
 from milepost.clock import SystemClock
 from milepost.databases.passing import sqlite_passes
 from milepost.databases.refused import refused_commit
-from milepost.errors import MilepostError, PlanError, Retryable, StoreError
+from milepost.errors import Fatal, MilepostError, PlanError, Retryable, StoreError
 
 BUSY_SECONDS = 10.0  # in which nothing else is heard, not even Ctrl-C; a run that waits longer tries again
 
@@ -135,11 +135,13 @@ def _explanation(where: str, error: sqlite3.Error) -> MilepostError | None:
     code = _code(error)
     if is_busy(error):
         return _busy(where)
-    if code == sqlite3.SQLITE_FULL:
-        return StoreError(f"the disk that holds {where} is full", hint="Make room; the same command resumes.")
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        full = code == sqlite3.SQLITE_FULL
+        said = f"the disk that holds {where} is full" if full else f"{where} cannot be read or written: {error}"
+        return Fatal(said, hint="Make room; check the disk, and any quota on it. The same command resumes.")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
         return StoreError(f"{where} cannot be written: {error}", hint="Check the permissions of file and folder.")
-    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR):
+    if code == sqlite3.SQLITE_CANTOPEN:
         return StoreError(f"{where} cannot be read or written: {error}", hint="Check the disk and the file's folder.")
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return StoreError(f"{where} cannot be used: {error}", hint="Name another file, or restore this one.")
