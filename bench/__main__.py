@@ -75,7 +75,7 @@ def head(server: str, runs: int) -> list[str]:
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {server}"
     version = getattr(milepost, "__version__", None) or __import__("importlib.metadata").metadata.version("milepost")
     return [
-        f"Milepost {version}; {machine}; medians of {runs} paired runs; ratio: ours to the peer's speed.",
+        f"Milepost {version}; {machine}; medians of {runs} paired runs; ratio: ours to the peer's speed, or of times.",
         "",
         "| work | ours | peer | ratio | |",
         "|---|---|---|---|---|",

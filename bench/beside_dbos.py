@@ -23,11 +23,12 @@ Make = Callable[[], str]  # gives the URL of a fresh database
 
 @dataclass(frozen=True, kw_only=True)
 class Counted:
-    """What a program of steps said, in seconds: of its loop, from its start of the run to the loop's end, in all."""
+    """What a program of steps took: seconds of its loop, from its start of the run to the loop's end, in all; MiB."""
 
     loop: float
     run: float
     process: float
+    peak: float
     executed: int
     settings: str
 
@@ -72,7 +73,7 @@ def pass_over(store: str, make: Make, runs: int, steps: int) -> Row:
     process = median(each.process for each in mine)
     drawn = median(resumed("milepost", ours, steps, "die", "drawn").run for _ in range(runs))
     note = f"{steps:,} steps, from the start of the run; drawn by job.run(): {speed(steps, drawn)}; "
-    note += f"process start counted: {process:.2f} s"
+    note += f"process start counted: {process:.2f} s; peak {max(each.peak for each in mine):.0f} MiB"
     if version is None:
         return Row(name=name, ours=speed(steps, taken), peer="dbos is not installed", ratio="", note=note)
     peer, fewer = make(), min(steps, DBOS_STEPS)
@@ -102,7 +103,7 @@ def count(program: str, url: str, steps: int, warm: int, *how: str) -> Counted:
     settings = ", ".join(map(str, said.pop("settings")))
     names = ("journal_mode, synchronous" if url.startswith("sqlite") else "fsync, synchronous_commit").split(", ")
     told = ", ".join(f"{name} {value}" for name, value in zip(names, settings.split(", "), strict=True))
-    return Counted(process=measured.seconds, settings=told, **said)
+    return Counted(process=measured.seconds, peak=measured.peak, settings=told, **said)
 
 
 def in_wal(url: str) -> str:
