@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import shop_data
 from fix_databases import Database
 from fix_totals import EVERY_POINT, LARGEST
 from milepost.crashtest import prove as proving
+from milepost.crashtest.choose import DURABLE
 from milepost.crashtest.fault import Effect, Fault, Kind, Moment, RandomKills, Script
 from milepost.crashtest.report import Report, Round
 from milepost.wiring.run import Urls
@@ -52,7 +53,8 @@ class Prepared:
     def rework(self, round_: Round, batch_rows: int) -> tuple[int, int]:
         """Rows that were read again, but for those that a rollback asked for; and the most that may be."""
         undone = sum(round_.rollbacks.values()) * self.case.rolled_back
-        return max(0, round_.read_again - undone), batch_rows * round_.kills
+        blows = round_.kills if isinstance(round_.script, RandomKills) else 1
+        return max(0, round_.read_again - undone), batch_rows * blows
 
 
 def prepared(case: Case, folder: Path, make_postgres: Callable[[], str]) -> Prepared:
@@ -91,6 +93,26 @@ def _some_kills(seed: int) -> Rounds:
     return rounds
 
 
+def other_faults(seed: int) -> Rounds:
+    """An error that is nobody's, a lost connection, a lost answer to a commit: one of them at every effect, by lot."""
+
+    def rounds(effects: Sequence[Effect]) -> list[Script]:
+        chance = random.Random(seed)
+        numbers = range(1, len(effects) + 1)
+        chosen = numbers if EVERY_POINT else sorted(chance.sample(numbers, 4))
+        return [chance.choice(list(_others(number, effects[number - 1]))) for number in chosen]
+
+    return rounds
+
+
+def _others(number: int, effect: Effect) -> Iterator[Fault]:
+    yield Fault(kind=Kind.ERROR, moment=Moment.BEFORE, number=number)
+    yield Fault(kind=Kind.ERROR, moment=Moment.AFTER, number=number)
+    yield Fault(kind=Kind.DROP, moment=Moment.BEFORE, number=number)
+    if effect in DURABLE:
+        yield Fault(kind=Kind.LOST_ANSWER, moment=Moment.AFTER, number=number)
+
+
 def kill(moment: Moment, number: int) -> Fault:
     return Fault(kind=Kind.KILL, moment=moment, number=number)
 
@@ -103,6 +125,7 @@ def count(report: Report, prepared: Prepared, totals: Counter[str]) -> list[str]
         totals["rounds"] += 1
         totals["kills"] += each.kills
         totals["of them at random moments"] += each.kills if isinstance(each.script, RandomKills) else 0
+        totals["other faults"] += not each.kills
         totals["restarts"] += each.restarts
         totals["lost"] += each.outcome == "lost"
         totals["doubled"] += each.outcome == "doubled"

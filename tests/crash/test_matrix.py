@@ -10,7 +10,8 @@ import random
 
 import pytest
 
-from matrix import Case, count, every_kill, prepared
+from fix_totals import EVERY_POINT
+from matrix import Case, count, every_kill, other_faults, prepared
 
 TAGS = 12  # rows of the object that has a rollback
 
@@ -38,3 +39,14 @@ def test_killed_anywhere_it_ends_as_undisturbed(name, tmp_path, keeper_urls, mon
 
     assert count(report, scene, totals) == []
     assert report.kills >= len(report.rounds) - 1
+
+
+@pytest.mark.parametrize("name", CASES if EVERY_POINT else ["SQLite to SQLite", "PostgreSQL to PostgreSQL"])
+def test_disturbed_otherwise_anywhere_it_ends_as_undisturbed(name, tmp_path, keeper_urls, monkeypatch, totals) -> None:
+    seed = random.randrange(10**6)
+    print("seed", seed)
+    scene = prepared(CASES[name], tmp_path, keeper_urls)
+
+    report = scene.prove(monkeypatch, other_faults(seed))
+
+    assert count(report, scene, totals) == []
