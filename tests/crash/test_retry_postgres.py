@@ -14,12 +14,13 @@ import pytest
 from power_loss_server import MainsServer, mains_server
 
 from fix_databases import Database
-from milepost import Fatal, Migration, PlanError, Retryable, Table
+from milepost import Fatal, LeaseHeld, Migration, PlanError, Retryable, Table
 from milepost.clock import SystemClock
 from milepost.jobs.event import Event, Told
 from milepost.jobs.retry import Patience
 from milepost.testing import ManualClock
 from milepost.wiring.ends import open_target
+from milepost.wiring.open import open_store
 from milepost.wiring.openers import Openers
 from milepost.wiring.run import run
 
@@ -183,6 +184,27 @@ def test_a_server_is_restarted_in_the_middle(scene, servers, which, moment, name
     assert 3 <= len(tries) <= 10
     assert any("cannot be reached" in message for message in tries)
     assert servers[0].password not in "".join(tries)
+
+
+def test_the_lock_that_proves_that_the_run_lives_is_taken_again_with_the_connections(scene, servers) -> None:
+    refused = []
+
+    def end_all() -> None:
+        with psycopg.connect(servers[1]._url("postgres"), autocommit=True) as keeper:
+            keeper.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'target'")
+
+    def take_over() -> None:
+        other = open_store(scene.target.url, create=True)
+        assert other is not None
+        with contextlib.closing(other), pytest.raises(LeaseHeld) as held:
+            other.acquire("crm", holder="another", ttl=60.0)
+        refused.append(held.value)
+
+    scene.at_row["customer", BATCH + 5] = end_all
+    scene.at_row["customer", 2 * BATCH + 5] = take_over
+    scene.run()
+    assert len(refused) == 1
+    scene.require_exact()
 
 
 def test_a_server_that_stays_away_is_given_up_and_the_next_run_resumes(scene, servers) -> None:

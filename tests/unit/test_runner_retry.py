@@ -26,7 +26,11 @@ class Job:
 
     def run(self, main, **options):
         options = {"patience": FOUR, "clock": self.clock, **options}
-        return run("job", main, store=self.store, emit=self.events.append, **options)
+        return run("job", main, store=self.store, emit=self.emit, **options)
+
+    def emit(self, event) -> None:
+        self.events.append(event)
+        assert len(self.events) < 1000, "it would never end"
 
     def seen(self, kind):
         return [event for event in self.events if isinstance(event, kind)]
@@ -188,6 +192,22 @@ def test_a_rollback_on_the_way_does_not_make_it_endless(job) -> None:
     assert len(job.seen(RollbackCompleted)) == 3
 
 
+def test_nor_does_a_rollback_above_the_step_that_fails(job) -> None:
+    def below(cp):
+        cp.save(f"reached at attempt {len(attempts)}")
+        raise Retryable("no")
+
+    attempts = []
+
+    def body(cp):
+        attempts.append(cp.attempt)
+        cp.call(f"below-{cp.attempt}", below)
+
+    with pytest.raises(Retryable, match="tried 4 times"):
+        job.run(lambda cp: cp.call("a", body, rollback=lambda cp: None))
+    assert attempts == [1, 2, 3, 4]
+
+
 def test_a_rollback_that_fails_in_passing_is_run_again_before_anything_else(job) -> None:
     body, undo = Flaky(1), Flaky(2)
     job.run(lambda cp: cp.call("a", body, rollback=undo))
@@ -260,6 +280,26 @@ def test_a_lease_lost_during_the_wait_ends_the_run(job) -> None:
     assert flaky.calls == 1
     assert [each.outcome for each in job.store.runs("job")] == [None, None]
     assert "another run has taken over" in job.seen(Told)[-1].message
+
+
+def test_the_lease_is_renewed_before_the_next_try(job) -> None:
+    """Twice where need be: a connection that was lost is noticed by the first and made anew by the second."""
+    renew, lost, order = job.store.renew, Flaky(1), []
+
+    def renewing(lease):
+        order.append("renew")
+        lost()
+        renew(lease)
+
+    def main(cp):
+        order.append("try")
+        if order.count("try") < 3:
+            raise Retryable("no")
+
+    job.store.renew = renewing
+    job.run(main, ttl=3600.0)  # the heartbeat itself does not come to it
+    assert order == ["try", "renew", "renew", "try", "renew", "try"]
+    assert job.seen(Told)[0].message.startswith("no; waiting")
 
 
 def test_a_complete_whose_answer_is_lost_is_found_complete(job) -> None:

@@ -26,7 +26,7 @@ class Heartbeat:
     def __init__(self, store: Store, lease: Lease) -> None:
         self.lost: LeaseLost | None = None
         self.trouble: Exception | None = None
-        self._well = True
+        self.well = True  # the last renewal went through
         self._store = store
         self._lease = lease
         self._ended = threading.Event()
@@ -36,15 +36,15 @@ class Heartbeat:
         """Renew once."""
         try:
             self._store.renew(self._lease)
-            self._well, self.trouble = True, None
+            self.well, self.trouble = True, None
         except LeaseLost as error:
             self.lost = error
         except Exception as error:  # noqa: BLE001  # whatever a driver raises is reported at the next boundary
-            if self._well:
-                self._well, self.trouble = False, error
+            if self.well:
+                self.well, self.trouble = False, error
 
     def _run(self) -> None:
-        while self.lost is None and not self._ended.wait(self._lease.ttl / (WELL if self._well else ILL)):
+        while self.lost is None and not self._ended.wait(self._lease.ttl / (WELL if self.well else ILL)):
             self.beat()
 
     def __enter__(self) -> Self:

@@ -95,6 +95,8 @@ class Session:
     def keep_lease(self) -> None:
         """Renew the lease now, because the connection that held it may be gone. Raises LeaseLost if it was taken."""
         self._heartbeat.beat()
+        if not self._heartbeat.well:
+            self._heartbeat.beat()  # a connection that was lost is found to be so by the first, and made anew by this
         self._heartbeat.trouble = None  # the try that follows meets it too
         if self._heartbeat.lost is not None:
             raise self._heartbeat.lost
