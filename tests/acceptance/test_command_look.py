@@ -57,7 +57,8 @@ def test_the_status_before_the_first_run_is_pending_and_makes_no_store(folder: P
 
     assert told.status == 0
     assert told.document | {"store": ""} == {
-        "job": "crm", "state": "pending", "epoch": 0, "store": "", "lease": None, "runs": [], "checkpoints": [],
+        "job": "crm", "state": "pending", "epoch": 0, "store": "", "lease": None, "runs": [],
+        "checkpoints": [], "told": [],
     }  # fmt: skip
     assert contents(folder) == before
 
@@ -117,6 +118,21 @@ def test_the_status_after_a_failure_shows_its_error(folder: Path) -> None:
     assert "email has no @" in by_path(status)["customer"]["error"]
     assert "crm: failed; run 1, failed" in people
     assert "email has no @" in people
+
+
+def test_the_status_tells_of_a_table_that_was_emptied(folder: Path) -> None:
+    assert milepost(folder, "run", "crm.py").status == 0
+    assert milepost(folder, "status", "crm.py", "--json").document["told"] == []
+    with closing(sqlite3.connect(folder / "new.db")) as new, new:
+        new.execute("DELETE FROM customer")
+
+    said = "customer is complete, and its table customer is empty now, though 38 rows were loaded into it"
+    (told,) = milepost(folder, "status", "crm.py", "--json").document["told"]
+    assert told.startswith(said)
+    assert said in " ".join(milepost(folder, "status", "crm.py").out.split())
+    again = milepost(folder, "run", "crm.py")
+    assert again.status == 0
+    assert said in again.err
 
 
 def test_looking_writes_nothing_even_beside_a_killed_run(folder: Path) -> None:

@@ -87,7 +87,7 @@ def test_a_table_dropped_after_its_object_completed_is_told_too(numbers: Numbers
     numbers.pair.target.execute("DROP TABLE number")
     numbers.run()
     (said,) = numbers.said()
-    assert "number is complete, and its table number could not be looked at" in said
+    assert "number is complete; its table number could not be looked at" in said
 
 
 def test_a_table_emptied_half_way_is_refused_and_loaded_again_when_rewound(numbers: Numbers) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, TextIO
 
@@ -17,6 +17,7 @@ from milepost.jobs.lease import Run
 from milepost.jobs.ledger import NO_ROWS, Counts
 from milepost.jobs.state import Record, State
 from milepost.migration.migration import Migration
+from milepost.wiring.emptied import say_emptied
 from milepost.wiring.run import Urls
 
 LATEST_RUNS = 5
@@ -26,7 +27,7 @@ LATEST_RUNS = 5
 class Status:
     """A job as its store knows it. ``now`` is the store's time (None: there is no store yet).
 
-    ``dead``: the latest run provably ended without recording it.
+    ``dead``: the latest run provably ended without recording it. ``told``: what else there is to say, in lines.
     """
 
     job: str
@@ -35,6 +36,7 @@ class Status:
     dead: bool = False
     runs: tuple[Run, ...] = ()
     checkpoints: tuple[Record, ...] = ()
+    told: tuple[str, ...] = ()
 
     @property
     def state(self) -> State:
@@ -72,7 +74,7 @@ def read(job: Job | Migration, urls: Urls) -> Status:
     with look(job, urls) as store:
         if store is None:
             return Status(job=job.name, store=shown_url(job, urls), now=None)
-        return Status(
+        found = Status(
             job=job.name,
             store=store.url,
             now=store.now(),
@@ -80,6 +82,9 @@ def read(job: Job | Migration, urls: Urls) -> Status:
             runs=tuple(store.runs(job.name)),
             checkpoints=tuple(store.checkpoints(job.name)),
         )
+    if isinstance(job, Job):
+        return found
+    return replace(found, told=say_emptied(job, found.checkpoints, urls.target or job.target))
 
 
 def as_document(status: Status) -> dict[str, Any]:
@@ -101,6 +106,7 @@ def as_document(status: Status) -> dict[str, Any]:
         },
         "runs": [_run(run) for run in status.runs],
         "checkpoints": [_checkpoint(record) for record in status.checkpoints],
+        "told": [mask(each) for each in status.told],
     }
 
 
@@ -187,6 +193,8 @@ def _draw(status: Status, reference: str) -> None:
             rewound = _is_rewound(record)
             said = record.failure.message if rewound else f"{record.failure.kind}: {record.failure.message}"
             screen.print(Text(mask(f"{where}: {said}"), style="" if rewound else "red"))
+    for text in status.told:
+        screen.print(Text(mask(text), style="yellow"), soft_wrap=True)
     if status.runs:
         screen.print()
         show(screen, _runs(status))

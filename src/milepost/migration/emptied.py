@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from milepost.errors import PlanError
+from milepost.errors import MilepostError, PlanError
 from milepost.jobs.state import Record, State
 from milepost.migration.object import Object
 
@@ -17,14 +17,20 @@ def should_hold_rows(each: Object, record: Record | None) -> bool:
     return record.state is State.COMPLETE or each.undo is None
 
 
-def judge_empty(each: Object, record: Record, *, accepted: bool) -> str | None:
-    """What to tell of such a table that is empty; None where ``accepted`` says to go on behind what was lost.
+def judge_empty(each: Object, record: Record, trouble: MilepostError | None, *, accepted: bool) -> str | None:
+    """What to tell of such a table; None where ``accepted`` says to go on behind what was lost.
 
+    ``trouble`` is given where it could not be looked at, which is told where it is not needed any more, else raised.
     Raises PlanError, with the ways out, where the object is half done: going on would leave out what was loaded before.
     """
+    complete = record.state is State.COMPLETE
+    if trouble is not None:
+        if complete:
+            return f"{each.name} is complete; its table {each.target.name} could not be looked at: {trouble.message}"
+        raise trouble
     rows = record.counts.loaded + record.counts.unchanged
     found = f"its table {each.target.name} is empty now, though {rows:,} rows were loaded into it"
-    if record.state is State.COMPLETE:
+    if complete:
         return f"{each.name} is complete, and {found}. Nothing is loaded again unless it is rewound"
     if accepted:
         return None

@@ -29,7 +29,7 @@ from milepost.migration.pin import Pin, check_definition, freeze, name_of, reads
 from milepost.migration.plan import EXACTLY_ONCE, REPLAYED, SENT_AGAIN, SETTLED, ObjectPlan, Plan
 from milepost.migration.table import Rows, Sink
 from milepost.migration.trial import Trial
-from milepost.wiring.emptied import find_emptied
+from milepost.wiring.emptied import find_emptied, judge
 from milepost.wiring.ends import connect_read_only, place_of
 from milepost.wiring.openers import Openers
 
@@ -181,9 +181,9 @@ class Migrating:
             self.told[each.name] = told
 
     def _tell_emptied(self) -> None:
-        found = find_emptied(self.objects, self.records, accepted=self.accepted, openers=self.openers, url=self.target)
-        for each, said in found:
-            self.told[each.name] = "\n".join(filter(None, (self.told.get(each.name), said)))
+        found = find_emptied(self.objects, self.records, openers=self.openers, url=self.target)
+        for name, said in judge(found, self.accepted):
+            self.told[name] = "\n".join(filter(None, (self.told.get(name), said)))
 
     def _read_from(self, each: Object) -> str | None:
         """Which database the object's rows come from; None where the user's own function reads them."""
