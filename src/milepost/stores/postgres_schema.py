@@ -31,7 +31,7 @@ def is_store(connection: psycopg.Connection[Any], url: str) -> bool:
     schema.check_version(url, "postgres", version)
     if schema.missing_steps("postgres", version):
         raise schema.OlderSchema(url, version)
-    schema.check_columns(url, _columns(connection))
+    _check_columns(connection, url)
     return True
 
 
@@ -42,7 +42,7 @@ def prepare(connection: psycopg.Connection[Any], url: str) -> None:
         schema.check_version(url, "postgres", version)
         for number, text in schema.missing_steps("postgres", version):
             _apply(connection, url, number, text)
-    schema.check_columns(url, _columns(connection))
+    _check_columns(connection, url)
 
 
 def _apply(connection: psycopg.Connection[Any], url: str, number: int, text: str) -> None:
@@ -73,6 +73,12 @@ def _version(connection: psycopg.Connection[Any], url: str) -> int:
     if row is None or not isinstance(row[0], int):
         raise schema.refuse_foreign(url, "a table milepost.schema_version")
     return row[0]
+
+
+def _check_columns(connection: psycopg.Connection[Any], url: str) -> None:
+    with explained(url):
+        found = _columns(connection)
+    schema.check_columns(url, found)
 
 
 def _columns(connection: psycopg.Connection[Any]) -> dict[str, set[str]]:
