@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sqlite3
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from milepost.clock import SystemClock
+from milepost.crashtest.fault import Effect, Fault, Kind, Moment, Script
 from milepost.crashtest.prove import prove
 from milepost.errors import PlanError
 from run_command import command, make_company, milepost
@@ -84,6 +87,72 @@ def main(cp):
 '''
 
 
+LEDGER_APART = """
+from contextlib import contextmanager
+
+from milepost.wiring.open import open_store
+from milepost.wiring.openers import Openers
+
+
+class Apart:
+    '''What a batch appends to the ledger is committed after its rows, in a transaction of its own.'''
+
+    def __init__(self, store):
+        self.store, self.late = store, []
+
+    def __getattr__(self, name):
+        return getattr(self.store, name)
+
+    def append(self, *arguments):
+        self.late.append(arguments)
+
+    @contextmanager
+    def transaction(self, lease):
+        with self.store.transaction(lease) as connection:
+            yield connection
+
+    def put(self, *arguments):
+        self.flush()
+        self.store.put(*arguments)
+
+    def flush(self):
+        while self.late:
+            self.store.append(*self.late.pop(0))
+
+
+def store(url, *, create):
+    opened = open_store(url, create=create)
+    return Apart(opened) if create else opened
+
+
+OPENERS = Openers(store=store)
+"""
+
+SINK = """
+import json
+from pathlib import Path
+
+from milepost import Migration, Sink, Table
+
+post = Migration("post", source="sqlite:///old.db", store="sqlite:///post.db", batch_rows=15)
+
+
+def append(rows, cp):
+    with open("careless.txt", "a") as file:
+        file.writelines(f"{row['no']}\\n" for row in rows)
+
+
+def upsert(rows, cp):
+    file = Path("careful.json")
+    known = json.loads(file.read_text()) if file.exists() else {}
+    file.write_text(json.dumps({**known, **{str(row["no"]): row["email"] for row in rows}}, sort_keys=True))
+
+
+careless = post.object("careless", source=Table("customers", key="no"), target=Sink(append, key="no"))
+careful = post.object("careful", source=Table("customers", key="no"), target=Sink(upsert, key="no"))
+"""
+
+
 @pytest.fixture
 def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, with crm.py and its two databases."""
@@ -107,16 +176,26 @@ def make_job(folder: Path, save: str) -> None:
     (folder / "job.py").write_text(JOB.format(save=save), encoding="utf-8")
 
 
+def kills_at(effect: Effect) -> Callable[[Sequence[Effect]], list[Script]]:
+    """A kill before and after each effect of that kind."""
+
+    def choose(effects: Sequence[Effect]) -> list[Script]:
+        numbers = [number for number, each in enumerate(effects, start=1) if each is effect]
+        return [Fault(kind=Kind.KILL, moment=moment, number=number) for number in numbers for moment in Moment]
+
+    return choose
+
+
 def scratch_left() -> set[str]:
     return {file.name for file in Path(tempfile.gettempdir()).glob("milepost-crashtest-*")}
 
 
 @pytest.mark.usefixtures("company")
 def test_a_migration_that_holds_is_the_same_after_every_kill(crashtest):
-    report = crashtest("crm.py", points=40)
+    report = crashtest("crm.py", points=26)
 
-    assert len(report.rounds) == 80
-    assert report.kills == 80
+    assert len(report.rounds) == 52
+    assert report.kills == 52
     assert {each.restarts for each in report.rounds} == {1}
     # one batch of 50, and what is read ahead: a source gives chunks of up to as many rows
     assert 50 <= max(each.read_again for each in report.rounds) < 100
@@ -125,9 +204,9 @@ def test_a_migration_that_holds_is_the_same_after_every_kill(crashtest):
 @pytest.mark.usefixtures("company")
 @pytest.mark.parametrize("fault", ["error", "drop", "lost-answer"])
 def test_other_faults_lose_nothing_either(crashtest, fault):
-    report = crashtest("crm.py", points=30, faults=[fault])
+    report = crashtest("crm.py", points=24, faults=[fault], batch_rows=300)
 
-    assert len(report.rounds) >= 14
+    assert len(report.rounds) >= 10
     assert all(each.effect for each in report.rounds)
     assert report.kills == 0
 
@@ -174,7 +253,7 @@ def test_a_job_that_was_run_before_is_tested_from_the_beginning(company):
 
 def test_a_step_that_appends_to_a_file_is_found_and_named(company):
     add(company, REPORT.format(mode="a"))
-    report = prove("crm.py", points="all", faults=["error"])
+    report = prove("crm.py", points="all", faults=["error"], batch_rows=300)
 
     assert report.outcomes["different"] > 0
     assert [each.step for each in report.suspects] == ["report"]
@@ -184,16 +263,16 @@ def test_a_step_that_appends_to_a_file_is_found_and_named(company):
 
 def test_a_step_that_writes_its_file_anew_is_not(company, crashtest):
     add(company, REPORT.format(mode="w"))
-    report = crashtest("crm.py", points="all", faults=["error"])
+    report = crashtest("crm.py", points="all", faults=["error"], batch_rows=300)
 
     assert max(each.steps["report"] for each in report.rounds) == 2
 
 
 def test_a_failure_is_played_again_by_its_name(company):
     add(company, REPORT.format(mode="a"))
-    failed = prove("crm.py", points="all", faults=["error"]).failures[0]
+    failed = prove("crm.py", points="all", faults=["error"], batch_rows=300).failures[0]
 
-    again = prove("crm.py", replay=failed.replay)
+    again = prove("crm.py", replay=failed.replay, batch_rows=300)
 
     assert [(each.outcome, each.messages) for each in again.rounds] == [(failed.outcome, failed.messages)]
 
@@ -216,6 +295,24 @@ def test_a_step_that_saves_its_position_apart_from_its_rows_is_found(company):
     assert {each.about for each in report.failures} == {("posted",)}
     assert [each.step for each in report.suspects] == ['post["EMEA"]']
     assert "too many: 'EMEA'" in "\n".join(report.failures[0].messages)
+
+
+def test_an_engine_that_commits_the_ledger_after_the_rows_is_found(company, tmp_path):
+    (tmp_path / "apart.py").write_text(LEDGER_APART, encoding="utf-8")
+    report = prove("crm.py", choose=kills_at(Effect.COMMIT), openers="apart:OPENERS", python_path=[str(tmp_path)])
+
+    assert report.failures
+    assert "stage duplicate" in "\n".join(report.failures[0].messages)  # its rows are loaded once more
+    assert report.suspects == ()
+
+
+def test_a_sink_that_is_not_safe_to_send_to_twice_is_found_and_named(company):
+    (company / "post.py").write_text(SINK, encoding="utf-8")
+    report = prove("post.py", choose=kills_at(Effect.SINK_WRITE))
+
+    assert report.outcomes["different"] > 0
+    assert [each.step for each in report.suspects] == ["careless"]
+    assert report.suspects[0].about == ("careless.txt",)
 
 
 def test_what_hangs_is_ended_and_said_to_be_stuck(company):
@@ -252,15 +349,16 @@ def test_what_cannot_be_loaded_is_told_with_the_line(company):
 
 def test_the_command_shows_the_table_and_how_to_play_a_failure_again(company):
     add(company, REPORT.format(mode="a"))
-    done = milepost(company, "crashtest", "crm.py", "--faults", "error", "--points", "all", "--random", "0")
+    few = ("--batch-rows", "300")
+    done = milepost(company, "crashtest", "crm.py", "--faults", "error", "--points", "all", "--random", "0", *few)
 
     assert done.status == 1
     assert "report is not safe to run twice" in done.out
     assert "--replay error:" in done.out
-    replay = next(line for line in done.out.splitlines() if "--replay" in line).partition("--replay ")[2]
-    again = milepost(company, "crashtest", "crm.py", "--replay", replay)
+    line = next(line for line in done.out.splitlines() if "--replay" in line)
+    again = milepost(company, *shlex.split(line.partition(" milepost ")[2]))
     assert again.status == 1
-    assert replay in again.out
+    assert line in again.out
 
 
 def test_the_command_gives_one_json_object_and_status_0_when_all_is_the_same(company):

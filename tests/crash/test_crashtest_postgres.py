@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psycopg
@@ -10,6 +10,8 @@ import pytest
 
 from fix_databases import Database
 from fix_postgres import ROLE, PostgresServer
+from milepost.crashtest.choose import scripts
+from milepost.crashtest.fault import Effect, Kind, Script
 from milepost.crashtest.prove import prove
 from milepost.errors import PlanError
 
@@ -62,14 +64,27 @@ def make(folder: Path, source_url: str, target_url: str) -> tuple[Database, Data
     return source, target
 
 
-def test_postgres_to_postgres_is_the_same_after_kills_and_leaves_nothing_behind(made_urls, postgres_server, tmp_path):
+def some(kind: Kind, step: int) -> Callable[[Sequence[Effect]], list[Script]]:
+    """Rounds with that fault at every so manyth effect."""
+
+    def choose(effects: Sequence[Effect]) -> list[Script]:
+        return scripts(effects, kinds=[kind], points=None, random=0, seed=0)[::step]
+
+    return choose
+
+
+@pytest.mark.parametrize("by", ["pg_dump", "template"])
+def test_postgres_to_postgres_is_the_same_after_kills_and_leaves_nothing_behind(
+    by, made_urls, postgres_server, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PATH", str(postgres_server.binaries) if by == "pg_dump" else str(tmp_path))
     source, target = make(tmp_path, made_urls(), made_urls())
     before = databases_of(postgres_server), source.rows("TABLE invoices"), target.rows("TABLE pg_namespace")
 
-    report = prove(str(tmp_path / "crm.py"), points=30, seed=7)
+    report = prove(str(tmp_path / "crm.py"), choose=some(Kind.KILL, 4 if by == "pg_dump" else 20))
 
     assert [each.messages for each in report.failures] == []
-    assert len(report.rounds) == 60
+    assert report.kills == len(report.rounds)
     assert max(each.read_again for each in report.rounds) == 16
     assert "customer (made)" in " ".join(report.notes)
     assert "invoice (id)" in " ".join(report.notes)
@@ -78,13 +93,37 @@ def test_postgres_to_postgres_is_the_same_after_kills_and_leaves_nothing_behind(
     assert after == before
 
 
-@pytest.mark.parametrize("fault", ["drop", "lost-answer"])
-def test_lost_connections_lose_nothing(fault, made_urls, postgres_server, tmp_path):
+@pytest.mark.parametrize("fault", [Kind.DROP, Kind.LOST_ANSWER, Kind.SLEEP])
+def test_lost_connections_and_leases_lose_nothing(fault, made_urls, postgres_server, tmp_path):
     make(tmp_path, made_urls(), made_urls())
-    report = prove(str(tmp_path / "crm.py"), points=16, faults=[fault], seed=7)
+    report = prove(str(tmp_path / "crm.py"), choose=some(fault, 9))
 
     assert [each.messages for each in report.failures] == []
     assert all(each.effect for each in report.rounds)
+
+
+def test_a_database_in_use_that_can_only_be_copied_whole_is_refused(made_urls, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    source, _ = make(tmp_path, made_urls(), made_urls())
+    with psycopg.connect(source.url), pytest.raises(PlanError, match="pg_dump and psql are not found"):
+        prove(str(tmp_path / "crm.py"), points=1)
+
+
+def test_what_a_database_is_set_to_its_copies_are_set_to(made_urls, tmp_path):
+    source, target = make(tmp_path, made_urls(), made_urls())
+    for database in (source, target):
+        database.execute(
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = elsewhere, public', current_database());"
+            " END $$",
+            "CREATE SCHEMA elsewhere",
+        )
+    source.execute("ALTER TABLE customers SET SCHEMA elsewhere")
+    target.execute("ALTER TABLE customer SET SCHEMA elsewhere")
+
+    report = prove(str(tmp_path / "crm.py"), points=1)
+
+    assert report.ok
+    assert report.rows == 190
 
 
 def test_a_role_that_may_not_make_databases_is_told_what_it_needs(postgres_urls, tmp_path):
