@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any
 
@@ -96,7 +97,7 @@ class PostgresSource:
             sql.SQL(", ").join(map(sql.Identifier, self.key)),
         )
         connection = self._connected
-        with faults(f"reading {self.name}"), connection.transaction(), connection.cursor("milepost_read") as cursor:
+        with faults(f"reading {self.name}"), connection.transaction(), _read_cursor(connection) as cursor:
             use_exact_loaders(cursor, (each.loads for each in self._columns))
             cursor.execute(query)
             yield from in_chunks(cursor.fetchmany, chunk)
@@ -221,3 +222,14 @@ def _text(value: Any) -> str:
 
 def _shown(key: Row) -> str:
     return ", ".join("NULL" if value is None else str(value) for value in key)
+
+
+@contextmanager
+def _read_cursor(connection: psycopg.Connection[Any]) -> Iterator[psycopg.ServerCursor[Any]]:
+    """A cursor on the server. Who gives up reading is not told that the connection is gone: nothing is lost by it."""
+    cursor = connection.cursor("milepost_read")
+    try:
+        yield cursor
+    finally:
+        with suppress(psycopg.OperationalError):  # it ends with its transaction
+            cursor.close()
