@@ -87,6 +87,8 @@ class Scene:
             yield f"loaded holds {rows}"
         if (self.folder / "book").read_text() != "sheet 0\nsheet 1\nsheet 2\n":
             yield "the book is another"
+        if not (self.folder / "cover").exists():
+            yield "what was made once and undone was not made again"
         if (self.folder / "token").read_text() != "the same":
             yield "a value made once was made twice"
         for first, sent in SENT.items():

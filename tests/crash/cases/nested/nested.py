@@ -59,12 +59,13 @@ def convert(cp, book):
     """A file that must not be there when it begins."""
     Path(book).touch(exist_ok=False)
     cp.save("begun")
+    cp.once("cover", lambda: Path("cover").write_text(f"cover of {book}\n"))
     return [sheet(book, number) for number in range(3)]
 
 
 @convert.rollback
 def burn(cp, book):
-    for file in [*Path().glob("sheet-*"), *Path().glob(f"{book}*")]:
+    for file in [*Path().glob("sheet-*"), *Path().glob(f"{book}*"), Path("cover")]:
         file.unlink(missing_ok=True)
 
 
