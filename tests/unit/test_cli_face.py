@@ -1,11 +1,21 @@
 """Plain lines: one for each step while they are few, and a few a minute where they are many."""
 
 import io
+import json
 
 from milepost.cli.face import EVERY, FEW, PlainFace
-from milepost.cli.view import View, seen
-from milepost.jobs.event import CheckpointCompleted, CheckpointFailed, CheckpointStarted, Event, RunStarted, Told
-from milepost.jobs.ledger import NO_ROWS
+from milepost.cli.run import Showing
+from milepost.cli.view import View, branch_of, seen
+from milepost.jobs.event import (
+    CheckpointCompleted,
+    CheckpointFailed,
+    CheckpointSkipped,
+    CheckpointStarted,
+    Event,
+    RunStarted,
+    Told,
+)
+from milepost.jobs.ledger import NO_ROWS, Counts
 from milepost.jobs.state import Failure
 from milepost.testing.clock import ManualClock
 
@@ -83,3 +93,30 @@ def test_what_is_told_before_a_run_starts_has_its_line() -> None:
     watching.show(Told(message="customer is declared otherwise now"))
 
     assert watching.lines[-1] == "customer is declared otherwise now"
+
+
+def test_thousands_of_steps_that_were_complete_already_are_counted_to_the_last(capsys) -> None:
+    shown = Showing(clock=ManualClock(), urls=[], out=None, objects=frozenset({"invoice"}))
+    shown.emit(RunStarted(job="crm", epoch=2, store="s", recovering=True, paused_for=None))
+    for number in range(1_234):
+        shown.emit(CheckpointSkipped(path=f"part-{number}", counts=NO_ROWS))
+    shown.emit(CheckpointSkipped(path="invoice", counts=Counts(read=7)))
+    shown.close()
+
+    lines = capsys.readouterr().err.splitlines()
+    assert "invoice: complete already, 7 rows" in lines
+    assert lines[-1] == f"{1_234 - FEW:,} more steps complete, now at part-1233"
+    assert branch_of(shown.view, "").folded + len(shown.view.branches) - 1 >= 1_234
+
+
+def test_each_step_that_was_complete_already_has_its_json_line(capsys) -> None:
+    out = io.StringIO()
+    shown = Showing(clock=ManualClock(), urls=[], out=out, objects=frozenset())
+    for number in range(500):
+        shown.emit(CheckpointSkipped(path=f"part-{number}", counts=Counts(read=number)))
+    shown.close()
+
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [(line["event"], line["path"], line["counts"]["read"]) for line in lines] == [
+        ("checkpoint_skipped", f"part-{number}", number) for number in range(500)
+    ]

@@ -8,7 +8,9 @@ from milepost.cli.view import (
     Standing,
     View,
     branch_of,
+    counted,
     descent,
+    is_only_counted,
     parent_of,
     rate,
     seconds_left,
@@ -191,6 +193,29 @@ def test_a_tree_of_any_size_keeps_a_bounded_number_of_branches_and_loses_no_coun
     assert total(view).read == (KEPT_COMPLETE + 20) * 32
     assert branch_of(view, "month-219").folded == 30
     assert branch_of(view, "month-219").folded_counts.read == 30
+
+
+def test_checkpoints_that_are_only_counted_lose_no_count() -> None:
+    """Together they come to what they come to one by one."""
+    view = folded((0, began()), (0, started("")), (0, started("a")), *[(0, completed(f"b{n}")) for n in range(300)])
+    skipped = [CheckpointSkipped(path=f"{top}c{n}", counts=Counts(read=n)) for n in range(50) for top in ("", "a/")]
+    one_by_one = view
+    for event in skipped:
+        assert is_only_counted(view, event)
+        one_by_one = seen(one_by_one, event, 0)
+
+    together = counted(view, skipped)
+    assert total(together) == total(one_by_one)
+    assert branch_of(together, "a").folded == 50
+    assert branch_of(together, "").folded == branch_of(view, "").folded + 50
+    assert together.branches.keys() == view.branches.keys()
+
+
+def test_what_a_view_shows_and_what_fits_into_it_is_not_only_counted() -> None:
+    large = folded((0, began()), (0, started("")), *[(0, completed(f"b{n}")) for n in range(300)])
+    assert not is_only_counted(folded((0, began())), CheckpointSkipped(path="c", counts=NO_ROWS))
+    assert not is_only_counted(large, CheckpointSkipped(path="b299", counts=NO_ROWS))
+    assert not is_only_counted(View(branches=large.branches | {}), CheckpointSkipped(path="", counts=NO_ROWS))
 
 
 def test_a_small_tree_keeps_what_is_below_a_complete_checkpoint() -> None:

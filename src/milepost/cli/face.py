@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol, TextIO
 
 from milepost.cli.telling import STOPPING, Counted, announcement, counted, in_short, line, progress
 from milepost.cli.view import Branch, View, branch_of
 from milepost.clock import Clock
-from milepost.jobs.event import BatchCommitted, CheckpointFailed, Event, PositionSaved
+from milepost.jobs.event import BatchCommitted, CheckpointFailed, CheckpointSkipped, Event, PositionSaved
 
 EVERY = 20.0  # seconds between two plain lines of progress
 FEW = 50  # plain lines about steps; then they are only counted, and objects and failures have lines still
@@ -22,6 +22,10 @@ class Face(Protocol):
     """Something that shows a run. ``view`` is the one after the event."""
 
     def show(self, event: Event, view: View) -> None: ...
+
+    def count(self, events: Sequence[CheckpointSkipped], view: View) -> None:
+        """Checkpoints that were complete already, so many that they are only counted."""
+        ...
 
     def say(self, text: str) -> None: ...
 
@@ -65,10 +69,12 @@ class PlainFace:
         if text is not None and (said or self._deserves_a_line(event)):
             self.say(text)
         elif text is not None:
-            self.counted = counted(self.counted, event)
-            self._count()
+            self._count(event)
         elif isinstance(event, BatchCommitted | PositionSaved):
             self._progress(branch_of(view, event.path))
+
+    def count(self, events: Sequence[CheckpointSkipped], view: View) -> None:
+        self._count(*events)
 
     def say(self, text: str) -> None:
         print(self.hide(text), file=self.stream, flush=True)
@@ -88,7 +94,8 @@ class PlainFace:
         self.lines += 1
         return self.lines <= FEW
 
-    def _count(self) -> None:
+    def _count(self, *events: Event) -> None:
+        self.counted = counted(self.counted, *events)
         now = self.clock.monotonic()
         if now - self.latest >= EVERY:
             self.latest = now

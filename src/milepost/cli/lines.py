@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 from typing import Any, TextIO
 
 from milepost.cli.streams import end_output
 from milepost.jobs.event import Event
+from milepost.jobs.ledger import Counts
+from milepost.jobs.state import Failure
 
 
 @contextmanager
@@ -39,14 +42,20 @@ def write_line(out: TextIO, document: Any) -> None:
 
 def as_document(event: Event, at: datetime, hide: Callable[[str], str]) -> dict[str, Any]:
     """The event's name (``batch_committed``), time and fields; free text goes through ``hide``."""
-    fields = asdict(event)
+    fields: dict[str, Any] = {
+        name: asdict(value) if isinstance(value, Counts | Failure) else value for name, value in vars(event).items()
+    }
     for name in ("message", "error"):
         if isinstance(fields.get(name), str):
             fields[name] = hide(fields[name])
     if fields.get("failure"):
         fields["failure"]["message"] = hide(fields["failure"]["message"])
-    name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
-    return {"event": name, "at": at.isoformat(), **fields}
+    return {"event": _in_words(type(event).__name__), "at": at.isoformat(), **fields}
+
+
+@cache
+def _in_words(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def _as_text(value: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rich.console import RenderableType
 from rich.live import Live
@@ -14,7 +14,7 @@ from milepost.cli.tables import console, plain_signs
 from milepost.cli.telling import STOPPING, announcement
 from milepost.cli.view import View
 from milepost.clock import Clock
-from milepost.jobs.event import Event, RunStarted
+from milepost.jobs.event import CheckpointSkipped, Event, RunStarted
 
 FRAMES = 5  # a second
 
@@ -48,6 +48,9 @@ class LiveFace:
         text = None if isinstance(event, RunStarted) else announcement(view, event)  # the tree's first line says it
         if text is not None:
             self.say(text)
+
+    def count(self, events: Sequence[CheckpointSkipped], view: View) -> None:
+        self.view = view
 
     def say(self, text: str) -> None:
         self.console.print(Text(self.hide(text)))

@@ -14,16 +14,18 @@ from milepost.cli.human import duration, rows
 from milepost.cli.lines import as_document, write_line
 from milepost.cli.report import error_document, say_on_stderr, show_explanation
 from milepost.cli.streams import fall_silent, open_missing, unheard
-from milepost.cli.view import Standing, View, branch_of, seen, total
+from milepost.cli.view import Standing, View, branch_of, counted, is_only_counted, seen, total
 from milepost.clock import Clock, SystemClock
 from milepost.databases.url import expand
 from milepost.errors import PlanError
-from milepost.jobs.event import Event
+from milepost.jobs.event import CheckpointSkipped, Event
 from milepost.jobs.job import Job
 from milepost.jobs.state import JSON
 from milepost.jobs.stop import Stop, catch_signals
 from milepost.migration.migration import Migration
 from milepost.wiring.run import NO_URLS, Urls, run
+
+TOGETHER = 100  # checkpoints passed over that are drawn at once: a resumed job may pass over 100,000 a second
 
 
 def run_and_draw(
@@ -61,7 +63,9 @@ class Showing:
         self.hide = partial(hide_secrets, urls=urls)
         self.out = out
         self.people = out is None  # standard output is the user's own
+        self.objects = objects
         self.view = View()
+        self.passed: list[CheckpointSkipped] = []  # not drawn yet
         self.turn = threading.Lock()
         self.face: Face = choose_face(
             live=out is None or not out.isatty(), clock=clock, hide=self.hide, objects=objects
@@ -70,12 +74,33 @@ class Showing:
     def emit(self, event: Event) -> None:
         """Draw the event. Events of several threads take turns."""
         with self.turn:
-            self.view = seen(self.view, event, self.clock.monotonic())
-            self._write(as_document(event, self.clock.now(), self.hide))
+            if self.out is not None:
+                self._write(as_document(event, self.clock.now(), self.hide))
+            if not isinstance(event, CheckpointSkipped) or not self._is_only_counted(event):
+                self._show(event)
+                return
+            self.passed.append(event)
+            if len(self.passed) >= TOGETHER:
+                self._count()
+
+    def _is_only_counted(self, event: CheckpointSkipped) -> bool:
+        return is_only_counted(self.view, event) and event.path not in self.objects
+
+    def _show(self, event: Event) -> None:
+        self._count()
+        self.view = seen(self.view, event, self.clock.monotonic())
+        with self._saying():
+            self.face.show(event, self.view)
+
+    def _count(self) -> None:
+        if self.passed:
+            self.view = counted(self.view, self.passed)
             with self._saying():
-                self.face.show(event, self.view)
+                self.face.count(self.passed, self.view)
+            self.passed = []
 
     def close(self) -> None:
+        self._count()
         with self._saying():
             self.face.close()
 

@@ -88,10 +88,10 @@ class Counted:
     path: str = ""
 
 
-def counted(before: Counted, event: Event) -> Counted:
-    """The count after a start or end of a step."""
-    done = isinstance(event, CheckpointCompleted | CheckpointSkipped)
-    return Counted(complete=before.complete + done, path=getattr(event, "path", before.path))
+def counted(before: Counted, *events: Event) -> Counted:
+    """The count after starts and ends of steps."""
+    done = sum(isinstance(event, (CheckpointCompleted, CheckpointSkipped)) for event in events)
+    return Counted(complete=before.complete + done, path=getattr(events[-1], "path", before.path))
 
 
 def in_short(steps: Counted) -> str:

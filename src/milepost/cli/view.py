@@ -96,6 +96,24 @@ def seen(view: View, event: Event, at: float) -> View:
             return _with_branch(view, event, at)
 
 
+def is_only_counted(view: View, event: CheckpointSkipped) -> bool:
+    """Whether the view is so large that a checkpoint which was complete already is none of its branches."""
+    return len(view.branches) > KEPT_COMPLETE and event.path not in view.branches and event.path != ""
+
+
+def counted(view: View, events: Sequence[CheckpointSkipped]) -> View:
+    """The view after events that are only counted: each by the checkpoint above it."""
+    families: dict[str | None, list[CheckpointSkipped]] = {}
+    for event in events:
+        families.setdefault(parent_of(view, event.path), []).append(event)
+    branches = dict(view.branches)
+    for parent, skipped in families.items():
+        above = branch_of(view, parent or "")
+        counts = sum((each.counts for each in skipped if each.counts is not NO_ROWS), above.folded_counts)
+        branches[above.path] = replace(above, folded=above.folded + len(skipped), folded_counts=counts)
+    return replace(view, branches=branches)
+
+
 def branch_of(view: View, path: str) -> Branch:
     """The checkpoint of that path, a waiting one where no event named it yet."""
     return view.branches.get(path) or Branch(path=path)
