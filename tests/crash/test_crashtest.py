@@ -186,8 +186,14 @@ def kills_at(effect: Effect) -> Callable[[Sequence[Effect]], list[Script]]:
     return choose
 
 
-def scratch_left() -> set[str]:
-    return {file.name for file in Path(tempfile.gettempdir()).glob("milepost-crashtest-*")}
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary files are made, by this process and by those that it starts; nobody else makes any there."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
 
 
 @pytest.mark.usefixtures("company")
@@ -229,14 +235,13 @@ def test_random_kills_are_drawn_by_the_seed(crashtest):
     assert report.seed == 11
 
 
-def test_nothing_real_is_touched(company):
+def test_nothing_real_is_touched(company, scratch):
     before = {file.name: file.read_bytes() for file in company.iterdir()}
-    left = scratch_left()
 
     prove("crm.py", points=3, faults=["kill", "error"])
 
     assert {file.name: file.read_bytes() for file in company.iterdir()} == before
-    assert scratch_left() == left
+    assert list(scratch.iterdir()) == []
 
 
 def test_a_job_that_was_run_before_is_tested_from_the_beginning(company):
@@ -388,9 +393,9 @@ def test_what_cannot_be_tested_is_status_2(company, arguments, said):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_whatever_ends_the_command_leaves_no_process_and_no_scratch(company, number):
+def test_whatever_ends_the_command_leaves_no_process_and_no_scratch(company, scratch, number):
     add(company, "\nimport os\nPath(os.environ['PIDS'], str(os.getpid())).touch()\ntime.sleep(0.3)\n")
-    pids, left = company.parent / "pids", scratch_left()
+    pids = company.parent / "pids"
     pids.mkdir()
     process = subprocess.Popen(
         command("crashtest", "crm.py"),
@@ -400,14 +405,14 @@ def test_whatever_ends_the_command_leaves_no_process_and_no_scratch(company, num
         text=True,
     )
     deadline = time.monotonic() + 60
-    while len(list(pids.iterdir())) < 6:
+    while len(list(pids.iterdir())) < 6 or not list(scratch.iterdir()):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         SystemClock().sleep(0.02)
     process.send_signal(number)
     process.communicate(timeout=60)
 
-    while scratch_left() != left or any(map(lives, pids.iterdir())):
+    while list(scratch.iterdir()) or any(map(lives, pids.iterdir())):
         assert time.monotonic() < deadline
         SystemClock().sleep(0.05)
     assert process.returncode == (130 if number == signal.SIGINT else -number)
