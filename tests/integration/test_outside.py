@@ -19,11 +19,12 @@ from milepost.jobs.ledger import Counts
 from milepost.jobs.retry import Patience
 from milepost.jobs.state import Record, State
 from milepost.migration.migration import Migration
+from milepost.migration.plan import EXACTLY_ONCE, REPLAYED, SETTLED
 from milepost.migration.table import Table
 from milepost.wiring.ends import open_outside, open_source
 from milepost.wiring.open import open_store
 from milepost.wiring.openers import BY_URL, Openers
-from milepost.wiring.run import run
+from milepost.wiring.run import plan, run
 
 ROWS = [(number, number % 7, number * 10) for number in range(1, 11)]
 UNDISTURBED_REJECTS = [
@@ -121,8 +122,8 @@ def test_a_store_elsewhere_holds_the_checkpoints_and_the_target_holds_rows_only(
 class Dying:
     """An Outside that dies in its n-th transaction, just before its commit or just after it."""
 
-    def __init__(self, inner, *, after: bool, deaths: list[int]) -> None:
-        self.inner, self.after, self.deaths = inner, after, deaths
+    def __init__(self, inner, *, after: bool, deaths: list[int], of: BaseException) -> None:
+        self.inner, self.after, self.deaths, self.of = inner, after, deaths, of
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
@@ -133,14 +134,14 @@ class Dying:
         with self.inner.transaction(check_lease) as connection:
             yield connection
             if not self.after and self.deaths[0] == 0:
-                raise Dies
+                raise self.of
         if self.after and self.deaths[0] == 0:
-            raise Dies
+            raise self.of
 
 
-def dying(at: int, *, after: bool) -> Openers:
+def dying(at: int, *, after: bool, of: BaseException | None = None) -> Openers:
     deaths = [at]
-    return Openers(outside=lambda *given: Dying(open_outside(*given), after=after, deaths=deaths))
+    return Openers(outside=lambda *given: Dying(open_outside(*given), after=after, deaths=deaths, of=of or Dies()))
 
 
 def reading(asked: list[Any]) -> Openers:
@@ -186,6 +187,24 @@ def test_what_did_not_come_through_is_read_as_if_it_had_never_been_where_the_ser
     replayed = shop.target.url.startswith("sqlite")
     assert asked == [*([((3,), (6,)), ((6,), (10,))] if replayed else [((3,), (10,))]), (None, (10,))]
     shop.expect()
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_commit_whose_answer_is_lost_is_settled_in_the_same_run(shop, after) -> None:
+    lost = dying(3, after=after, of=Retryable("the connection was lost"))
+    run(shop.migration(), openers=lost, patience=Patience(first=0.01))
+    shop.expect()
+    assert shop.rejects() == UNDISTURBED_REJECTS
+
+
+def test_the_plan_says_for_each_object_what_a_crash_leaves_in_doubt(shop) -> None:
+    expected = [REPLAYED.format(key=key) for key in ("no", "buyer")]
+    if shop.target.url.startswith("postgres"):
+        expected = [SETTLED, SETTLED]
+    assert [each.promise for each in plan(shop.migration()).objects] == expected
+    together = shop.migration()
+    together.store = None
+    assert {each.promise for each in plan(together).objects} == {EXACTLY_ONCE}
 
 
 def test_a_replay_that_dies_is_replayed(shop) -> None:
@@ -284,3 +303,21 @@ def test_a_run_that_was_taken_over_ends_nobodys_session(stopped) -> None:
         pytest.fail("two transactions of one object are open")
     held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = {}"
     assert shop.target.rows(held.format("(SELECT oid FROM pg_database WHERE datname = current_database())")) == [(1,)]
+
+
+@pytest.mark.parametrize("shop", ["postgres-sqlite"], indirect=True)
+def test_a_rollback_runs_when_no_earlier_run_can_commit_any_more(stopped) -> None:
+    shop, block = stopped
+    crm = shop.migration()
+    seen: list[Any] = []
+
+    @crm.objects[0].rollback
+    def undo(cp):
+        with pytest.raises(Retryable):
+            block.__exit__(None, None, None)
+        seen.append(shop.target.rows("SELECT count(*) FROM sold"))
+        shop.target.execute("DELETE FROM sold")
+
+    run(crm, patience=Patience(tries=1))
+    assert seen == [[(3,)]]  # the batch that was committed, without the one that was intended
+    shop.expect()

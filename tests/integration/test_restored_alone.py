@@ -61,7 +61,7 @@ class Place:
         run(self.migration(), emit=events.append, openers=openers, **settings)
         return [event.message for event in events if isinstance(event, Told)]
 
-    def die_after(self, batches: int) -> None:
+    def die_after(self, batches: int, **settings: Any) -> None:
         """Die while the source is asked for more."""
 
         def opened(*given):
@@ -78,7 +78,7 @@ class Place:
             return source
 
         with pytest.raises(Dies):
-            self.run(Openers(source=opened))
+            self.run(Openers(source=opened), **settings)
 
     def die_in_doubt(self) -> None:
         """Die between the first commit of the target from now on and its ledger entry."""
@@ -204,6 +204,17 @@ def test_a_store_put_back_goes_on_by_upsert_where_that_is_accepted(place) -> Non
     assert place.target.rows("SELECT * FROM new ORDER BY no") == ROWS
     counts = place.record().counts
     assert (counts.loaded, counts.unchanged, counts.rejected) == (20, 10, 0)
+
+
+def test_what_was_accepted_once_is_accepted_for_good(place) -> None:
+    place.die_after(1)
+    kept = place.keep_store()
+    place.die_after(3)
+    place.put_store_back(kept)
+    place.die_after(1, accept_changed=frozenset({"new"}))
+    place.run()
+    assert place.target.rows("SELECT * FROM new ORDER BY no") == ROWS
+    assert place.record().counts.unchanged == 15
 
 
 def test_rows_that_are_duplicates_of_each_other_are_no_sign_of_a_store_put_back(place) -> None:

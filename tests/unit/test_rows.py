@@ -107,3 +107,17 @@ def test_text_may_come_in_the_order_of_its_source() -> None:
     assert read(a_source([{"id": "b"}, {"id": "A"}]), chunk=2)
     later = a_source([{"a": 1, "b": "z"}, {"a": 1, "b": "y"}, {"a": 2, "b": "x"}], key=("a", "b"))
     assert sum(map(len, read(later))) == 3
+
+
+@pytest.mark.parametrize(
+    ("ids", "upto", "expected"),
+    [
+        ([1, 2, 3, 4], 3, [1, 2, 3]),
+        ([1, 2, 4, 5], 3, [1, 2]),  # it is gone, and 4 surely comes behind it
+        (["b", "A", "c"], "A", ["b", "A"]),
+        (["b", "c"], "A", ["b", "c"]),  # it is gone, and only the reader knows whether c comes behind it
+    ],
+)
+def test_a_range_is_read_up_to_its_last_key_and_no_further(ids, upto, expected) -> None:
+    chunks = a_source([{"id": each} for each in ids]).read(None, (upto,), 2)
+    assert [row[0] for chunk in chunks for row in chunk] == expected

@@ -44,11 +44,15 @@ class RowsSource:
         return None
 
     def read(self, after: Key | None, upto: Key | None, chunk: int) -> Iterator[list[Row]]:
-        """The rows behind ``after``. Raises Fatal for one that is no dict, lacks a column, or repeats a key."""
+        """The rows behind ``after``. Raises Fatal for one that is no dict, lacks a column, or repeats a key.
+
+        Where the row with the key ``upto`` is gone, and only the reader knows what comes behind it (of texts), the
+        rest is read too.
+        """
         place = after[0] if after is not None and len(after) == 1 else after
         size, rows, monotonic = ChunkSize(chunk), [], self.clock.monotonic
         ends = monotonic() + CHUNK_SECONDS
-        for row in self._tuples(iter(self.rows.read(place)), after):
+        for row in self._tuples(iter(self.rows.read(place)), after, upto):
             rows.append(row)
             if len(rows) >= size.rows or monotonic() >= ends:
                 yield rows
@@ -60,7 +64,7 @@ class RowsSource:
     def close(self) -> None:
         """Nothing is held."""
 
-    def _tuples(self, rows: Iterator[Mapping[str, Any]], last: Key | None) -> Iterator[Row]:
+    def _tuples(self, rows: Iterator[Mapping[str, Any]], last: Key | None, upto: Key | None) -> Iterator[Row]:
         first = True
         for row in rows:
             if first:
@@ -76,7 +80,11 @@ class RowsSource:
                 raise self._wrong(
                     last, f"gave the key {key}, which comes before it: rows behind it would be passed over"
                 )
+            if upto is not None and key != upto and _descends(upto, key):
+                return
             yield tuple(row[name] for name in self.columns)
+            if key == upto:
+                return
             last = key
 
     def _columns(self, row: Mapping[str, Any], last: Key | None) -> tuple[str, ...]:
