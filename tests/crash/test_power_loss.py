@@ -30,8 +30,8 @@ from promised import done_twice, forgotten
 
 CASES = Path(__file__).parent / "cases"
 KILLED = -signal.SIGKILL
-SHARES = 2  # so that they can be tried beside each other
-SHORT = 12  # points, where not every third is tried
+SHARES = 2 if EVERY_POINT else 1  # so that they can be tried beside each other
+SHORT = 7  # points, where not every third is tried
 SENT = {"0": "0 1", "2": "2 3", "4": "4"}
 Spec = dict[str, Any]
 
