@@ -20,12 +20,12 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_there_are_a_migration_and_a_job() -> None:
-    assert len(BLOCKS) == 2
+def test_there_are_a_migration_a_job_and_a_crash_test() -> None:
+    assert len(BLOCKS) == 3
 
 
-def test_the_migration_moves_its_rows_and_rejects_what_it_says(tmp_path: Path) -> None:
-    old = sqlite3.connect(tmp_path / "legacy.db")
+def two_databases(folder: Path) -> None:
+    old = sqlite3.connect(folder / "legacy.db")
     old.executescript("""
         CREATE TABLE customers (cust_no INTEGER PRIMARY KEY, name TEXT, email TEXT);
         CREATE TABLE invoices (inv_no INTEGER PRIMARY KEY, cust_no INTEGER, total INTEGER);
@@ -36,16 +36,22 @@ def test_the_migration_moves_its_rows_and_rejects_what_it_says(tmp_path: Path) -
         INSERT INTO currencies VALUES ('EUR', 'Euro'), ('INR', 'Rupee');
     """)
     old.close()
-    new = sqlite3.connect(tmp_path / "new.db")
+    new = sqlite3.connect(folder / "new.db")
     new.executescript("""
         CREATE TABLE customer (legacy_no INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL);
         CREATE TABLE invoice (number INTEGER PRIMARY KEY, customer_no INTEGER NOT NULL, total INTEGER NOT NULL);
         CREATE TABLE currency (code TEXT PRIMARY KEY, name TEXT NOT NULL);
     """)
+    new.close()
+
+
+def test_the_migration_moves_its_rows_and_rejects_what_it_says(tmp_path: Path) -> None:
+    two_databases(tmp_path)
     (tmp_path / "crm.py").write_text(BLOCKS[0])
     for command in ("plan", "run", "status"):
         ended = python(tmp_path, "-m", "milepost", command, "crm.py", "--target", "sqlite:///new.db")
         assert ended.returncode == 0, ended.stderr
+    new = sqlite3.connect(tmp_path / "new.db")
     assert new.execute("SELECT count(*), min(name), min(email) FROM customer").fetchone() == (199, "Name 1", "n100@x")
     assert new.execute("SELECT count(*), sum(total) FROM invoice").fetchone() == (199, sum(range(201)) * 2 - 14)
     assert new.execute("SELECT * FROM currency").fetchall() == [("EUR", "Euro"), ("INR", "Rupee")]
@@ -68,6 +74,17 @@ if __name__"""
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert first.stdout.split("\n")[:-1] == ["sent 500", "sent 500", "sent 200"] * 2
     assert second.stdout == ""
+
+
+def test_the_crash_test_passes_on_the_migration_of_the_readme(tmp_path: Path) -> None:
+    two_databases(tmp_path)
+    (tmp_path / "crm.py").write_text(BLOCKS[0].replace("postgresql://localhost/crm", "sqlite:///new.db"))
+    conftest, test = BLOCKS[2].split("# test_crm.py\n")
+    (tmp_path / "conftest.py").write_text(conftest)
+    (tmp_path / "test_crm.py").write_text(test)
+    ended = python(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_crm.py")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "1 passed" in ended.stdout
 
 
 @pytest.mark.parametrize("name", re.findall(r"\]\((?!http)([^)#]+)\)", README.read_text(encoding="utf-8")))
