@@ -103,16 +103,13 @@ class SqliteStore(SqlStore):
                 raise
 
     def _alone(self, lease: Lease, statement: str, values: dict[str, Any]) -> int:
-        """Begun and committed by hand: whoever had the connection lent may have changed how its driver does that."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            written: int = self._run(statement, **values).rowcount
-            if written:
-                self._sign(lease)
+        """SQLite commits a statement by itself; one that a sign of life must go with has a transaction."""
+        if self._is_sign_due(lease):
+            with self.transaction(lease):
+                return int(self._run(statement, **values).rowcount)
+        written: int = self._run(statement, **values).rowcount
+        if self._connection.in_transaction:  # whoever had the connection lent has changed how its driver commits
             self._connection.execute("COMMIT")
-        except BaseException:
-            self._undo("ROLLBACK", "COMMIT")
-            raise
         return written
 
     def _undo(self, undo: str, commit: str) -> None:
@@ -178,10 +175,13 @@ class SqliteStore(SqlStore):
 
     def _sign(self, lease: Lease) -> None:
         """A sign of life with the commit, unless one was given a moment ago: it writes a page more."""
-        at = self._clock.monotonic()
-        if at - self._signed.get((lease.job, lease.epoch), -inf) >= min(SIGN_SECONDS, lease.ttl / 20):
+        if self._is_sign_due(lease):
             self._extend(lease)
-            self._signed[lease.job, lease.epoch] = at
+            self._signed[lease.job, lease.epoch] = self._clock.monotonic()
+
+    def _is_sign_due(self, lease: Lease) -> bool:
+        signed = self._signed.get((lease.job, lease.epoch), -inf)
+        return self._clock.monotonic() - signed >= min(SIGN_SECONDS, lease.ttl / 20)
 
     def _extend(self, lease: Lease) -> None:
         self._run(statements.RENEW, job=lease.job, epoch=lease.epoch, ttl=float(lease.ttl))
