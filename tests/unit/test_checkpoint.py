@@ -253,6 +253,15 @@ def test_once_makes_a_value_once_for_a_path(job) -> None:
     assert made == [1]
 
 
+def test_what_is_done_to_a_value_of_once_is_not_seen_by_the_next_who_asks_for_it(job) -> None:
+    def body(cp):
+        cp.once("open", lambda: ["a", "b"]).remove("a")
+        cp.once("open", list).remove("b")
+        return cp.once("open", list)
+
+    assert job.step(body) == ["a", "b"] == job.store.recall("job", "a")["once open"]
+
+
 def test_once_does_not_meet_what_engines_remember(job) -> None:
     def main(cp):
         cp.remember("plan", "engine")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -105,11 +106,11 @@ class Checkpoint:
         if self._remembered is None:
             self._remembered = self.recall()
         if ONCE + name in self._remembered:
-            return self._remembered[ONCE + name]
+            return deepcopy(self._remembered[ONCE + name])  # whatever the caller does with it, a replay gives this
         value = self.remember(ONCE + name, self._checked(name, make()))
         self._remembered = {**(self._remembered or {}), ONCE + name: value}  # make() may have remembered more
         self._session.on_rollback(self._forget_remembered)
-        return value
+        return deepcopy(value)
 
     def each(self, items: Iterable[Item], *, size: int, position: Callable[[Item], JSON]) -> Iterator[list[Item]]:
         """Give the items in lists of at most ``size``; after the loop's body ran for one, save its position.
