@@ -238,3 +238,25 @@ def test_rows_that_are_duplicates_of_each_other_are_no_sign_of_a_store_put_back(
     place.die_after(2)
     place.run()
     assert place.target.rows("SELECT * FROM named") == [("name 1", 1)]
+
+
+def test_rows_of_which_the_last_wins_may_well_be_there_and_are_no_sign_of_a_store_put_back(place) -> None:
+    """From sales to the currencies that are in them: nearly every row is there already."""
+    declare = place.migration
+
+    def migration() -> Migration:
+        crm = declare()
+        crm.objects.clear()
+
+        @crm.object(source=Table("old", key="no"), target=Table("new", key="no"), on_duplicate="last")
+        def new(row):
+            return {"no": row["no"] % 5, "name": "as ever"}
+
+        return crm
+
+    place.migration = migration
+    place.die_after(3)
+    assert place.run() == []
+    assert place.target.rows("SELECT * FROM new ORDER BY no") == [(number, "as ever") for number in range(5)]
+    counts = place.record().counts
+    assert (counts.read, counts.loaded, counts.unchanged) == (30, 5, 25)

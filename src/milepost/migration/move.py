@@ -127,7 +127,9 @@ class Batches:
         self.columns: tuple[str, ...] = columns_of(known, pin)
         fresh = fresh_of(known, route.object)
         self.fresh: bool = self._look_whether_fresh() if fresh is None else fresh
-        self.proved = not fresh  # nothing is taken for granted of an earlier run
+        # Nothing is taken for granted of an earlier run. Where the last of several rows with one key wins, rows may
+        # well be there already, and those that go in a second time change nothing.
+        self.proved = not fresh or route.object.on_duplicate == "last"
 
     def commit(self, rows: list[Row]) -> None:
         """Restructure the rows, once, and load them with their ledger entry in one transaction.
