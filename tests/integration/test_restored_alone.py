@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fix_databases import Database
-from milepost.errors import Fatal
+from milepost.errors import DefinitionChanged, Fatal
 from milepost.jobs.event import Told
 from milepost.jobs.state import State
 from milepost.migration.migration import Migration
@@ -260,3 +260,23 @@ def test_rows_of_which_the_last_wins_may_well_be_there_and_are_no_sign_of_a_stor
     assert place.target.rows("SELECT * FROM new ORDER BY no") == [(number, "as ever") for number in range(5)]
     counts = place.record().counts
     assert (counts.read, counts.loaded, counts.unchanged) == (30, 5, 25)
+
+
+def test_an_object_whose_first_batch_is_in_doubt_is_not_finished_as_another(place) -> None:
+    declare = place.migration
+
+    def migration() -> Migration:
+        crm = declare()
+        crm.objects.clear()
+        crm.object("new", source=Table("old", key="no", where="no % 2 = 0"), target=Table("new", key="no"))
+        return crm
+
+    place.die_in_doubt()
+    assert (place.record().batches, place.numbers()) == (0, [1, 2, 3, 4, 5])
+    place.migration = migration
+    with pytest.raises(DefinitionChanged, match="new is half done"):
+        place.run()
+    assert place.numbers() == [1, 2, 3, 4, 5]
+    place.migration = declare
+    place.run()
+    assert place.target.rows("SELECT * FROM new ORDER BY no") == ROWS

@@ -13,6 +13,7 @@ from milepost.clock import Clock
 from milepost.databases.url import expand, hide_password, same_database, scheme
 from milepost.errors import Fatal, Interrupted, PlanError
 from milepost.jobs.checkpoint import Checkpoint
+from milepost.jobs.intent import INTENT
 from milepost.jobs.state import JSON, Record, State
 from milepost.jobs.stop import Stop
 from milepost.migration.apart import end_earlier
@@ -87,10 +88,12 @@ class Migrating:
         return State.PENDING if record is None else record.state
 
     def progress(self, each: Object) -> State:
-        """The state, but PENDING as long as no batch is committed: what has moved nothing is not half done."""
+        """The state, but PENDING as long as it surely moved nothing: no batch is committed, and none is in doubt."""
         record = self.records.get(each.name)
-        begun = record is not None and (record.batches > 0 or record.state in {State.ROLLING_BACK, State.COMPLETE})
-        return self.state(each) if begun else State.PENDING
+        if record is None:
+            return State.PENDING
+        moved = record.batches > 0 or self.values[each.name].get(INTENT) is not None
+        return record.state if moved or record.state in {State.ROLLING_BACK, State.COMPLETE} else State.PENDING
 
     @property
     def unfinished(self) -> bool:
