@@ -16,7 +16,7 @@ from milepost.jobs.lease import Lease
 from milepost.stores.dialect import POSTGRES
 from milepost.stores.holding import Holding, held_by, lost
 from milepost.stores.inherited import keep_from_children
-from milepost.stores.postgres_lease import LOCK_SECONDS, LeaseConnection, application_of
+from milepost.stores.postgres_lease import LOCK_SECONDS, LeaseConnection, application_of, end_session
 from milepost.stores.postgres_schema import is_store, prepare
 from milepost.stores.rows import REJECT_COLUMNS
 from milepost.stores.sql import SqlStore
@@ -24,6 +24,7 @@ from milepost.stores.sql import SqlStore
 if TYPE_CHECKING:
     from psycopg import Connection
 
+UNNAMED = "milepost"  # the main connection of a store that no run has acquired
 COPY_REJECTS = f"COPY milepost.reject ({', '.join(REJECT_COLUMNS)}) FROM STDIN"
 LOCK_JOB = "SELECT 1 FROM {job} WHERE name = :job FOR UPDATE"
 NEW_JOB = "INSERT INTO {job} (name, epoch, held) VALUES (:job, 0, FALSE) ON CONFLICT (name) DO NOTHING"
@@ -42,7 +43,7 @@ class PostgresStore(SqlStore):
         self._read_only = read_only
         self._connection = connection
         keep_from_children(connection)
-        self._application = "milepost"
+        self._application = UNNAMED
         self._leases = LeaseConnection(url)
 
     @classmethod
@@ -75,9 +76,21 @@ class PostgresStore(SqlStore):
     def _main(self) -> Connection[Any]:
         """The main connection, made anew where it was lost outside a transaction."""
         if self._connection.closed and not self._depth:
-            self._connection = connect(self._secret_url, read_only=self._read_only, application=self._application)
+            self._connection = self._opened_again()
             keep_from_children(self._connection)
         return self._connection
+
+    def _opened_again(self) -> Connection[Any]:
+        """A new main connection, once the server has done with the lost one: what that was to commit is then seen."""
+        connection = connect(self._secret_url, read_only=self._read_only, application=self._application)
+        try:
+            if self._application != UNNAMED:
+                with self._explained():
+                    end_session(connection, self._application, self._clock)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _cursor(self) -> Any:
         return self._main().cursor(row_factory=tuple_row)  # the connection is lent to others, who may have set one

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from milepost.clock import Clock
 from milepost.databases.postgres import connect
 from milepost.errors import Retryable
 from milepost.jobs.lease import Lease
@@ -18,6 +19,7 @@ from milepost.stores.encode import number_of, slug_of
 from milepost.stores.inherited import keep_from_children
 
 LOCK_SECONDS = 5
+LOOK_SECONDS = 0.02
 
 _WITHOUT_WAITING = replace(POSTGRES, shared="")
 
@@ -30,6 +32,21 @@ END_SESSIONS = """
 def application_of(job: str, epoch: int) -> str:
     """The name under which a run's main connection shows among the server's sessions."""
     return f"milepost {slug_of(job)} {epoch}"
+
+
+def end_session(connection: psycopg.Connection[Any], name: str, clock: Clock) -> None:
+    """End the session of that name, other than this one, and return when it is over, whatever it was about to commit.
+
+    A connection may be lost on its client's side only. Raises Retryable where the session does not end.
+    """
+    deadline = clock.monotonic() + LOCK_SECONDS
+    while connection.execute(spell(END_SESSIONS, POSTGRES), {"name": name}).fetchone() is not None:
+        if clock.monotonic() >= deadline:
+            raise Retryable(
+                f"a session of this run that lost its connection ({name!r} in pg_stat_activity) does not end",
+                hint="Look there for what it waits for; the same command resumes.",
+            )
+        clock.sleep(LOOK_SECONDS)
 
 
 class LeaseConnection:
