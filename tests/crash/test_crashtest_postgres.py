@@ -11,7 +11,9 @@ import pytest
 from fix_databases import Database
 from fix_postgres import ROLE, PostgresServer
 from milepost.crashtest.choose import scripts
+from milepost.crashtest.content import digest
 from milepost.crashtest.fault import Effect, Kind, Script
+from milepost.crashtest.postgres_copy import rows_in
 from milepost.crashtest.prove import prove
 from milepost.errors import PlanError
 
@@ -107,6 +109,44 @@ def test_a_database_in_use_that_can_only_be_copied_whole_is_refused(made_urls, t
     source, _ = make(tmp_path, made_urls(), made_urls())
     with psycopg.connect(source.url), pytest.raises(PlanError, match="pg_dump and psql are not found"):
         prove(str(tmp_path / "crm.py"), points=1)
+
+
+@pytest.mark.parametrize("by", ["pg_dump", "template"])
+def test_a_name_among_the_parameters_of_a_url_leads_no_copy_back_to_the_real_database(
+    by, made_urls, postgres_server, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PATH", str(postgres_server.binaries) if by == "pg_dump" else str(tmp_path))
+    source_url, target_url = made_urls(), made_urls()
+    server, _, name = target_url.rpartition("/")
+    _, target = make(tmp_path, source_url, target_url)
+    text = (tmp_path / "crm.py").read_text(encoding="utf-8")
+    (tmp_path / "crm.py").write_text(text.replace(target_url, f"{server}/?dbname={name}"), encoding="utf-8")
+    target.execute("CREATE SCHEMA milepost", "CREATE TABLE milepost.kept (no integer)")
+
+    assert prove(str(tmp_path / "crm.py"), points=2).ok
+
+    assert target.rows("SELECT count(*) FROM milepost.kept") == [(0,)]
+    assert target.rows("SELECT count(*) FROM customer") == [(0,)]
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_the_real_database_is_not_opened_under_another_name_of_its_server(host, made_urls, tmp_path):
+    make(tmp_path, made_urls(), target_url := made_urls())
+    with (tmp_path / "crm.py").open("a", encoding="utf-8") as file:
+        file.write(
+            "import psycopg\n\n@crm.before\ndef count():\n"
+            f"    psycopg.connect({target_url.replace('127.0.0.1', host)!r}).close()\n"
+        )
+    with pytest.raises(PlanError, match="opens the real database"):
+        prove(str(tmp_path / "crm.py"), points=1)
+
+
+def test_a_control_character_does_not_hide_that_a_value_went_into_the_next_column(postgres_url):
+    database = Database(postgres_url)
+    database.execute("CREATE TABLE one (a text, b text)", "CREATE TABLE other (a text, b text)")
+    database.execute("INSERT INTO one VALUES (E'x\\x1fy', 'z')", "INSERT INTO other VALUES ('x', E'y\\x1fz')")
+    one, other = (next(rows_in(postgres_url, name, ("a", "b"))) for name in ("one", "other"))
+    assert digest(one) != digest(other)
 
 
 def test_what_a_database_is_set_to_its_copies_are_set_to(made_urls, tmp_path):

@@ -72,6 +72,11 @@ def test_another_database_is_a_change_and_its_password_is_not_recorded() -> None
     assert same == {"host:5432/db"}
 
 
+@pytest.mark.parametrize("url", ["postgresql://host:5433/db", "postgresql:///?dbname=db&host=host&port=5433"])
+def test_a_database_is_the_same_whether_its_place_stands_in_front_or_among_the_parameters(url: str) -> None:
+    assert place_of(url) == "host:5433/db"
+
+
 def a_pin(each: Object) -> Pin:
     return Pin(definition=definition(each), end=None, rows=1)
 

@@ -14,6 +14,8 @@ from urllib.parse import unquote
 from milepost.databases.url import expand, scheme, sqlite_path
 from milepost.errors import Fatal, PlanError
 
+HERE = ("", "localhost", "127.0.0.1", "::1")  # several names of one server
+
 _opened: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
@@ -60,8 +62,9 @@ def _watch_psycopg(real: Collection[str]) -> None:
     from psycopg.conninfo import conninfo_to_dict
 
     def server(parts: Any) -> tuple[str, str, str]:
-        name = parts.get("dbname") or parts.get("user") or ""
-        return str(parts.get("host") or "localhost"), str(parts.get("port") or 5432), str(name)
+        name, host = parts.get("dbname") or parts.get("user") or "", str(parts.get("host") or "")
+        here = host in HERE or host.startswith("/")
+        return "localhost" if here else host, str(parts.get("port") or 5432), str(name)
 
     forbidden = {server(conninfo_to_dict(_plain(expand(url)))): url for url in real}
     connect = psycopg.Connection.connect.__func__  # type: ignore[attr-defined]

@@ -138,7 +138,8 @@ def filled_columns(place: Place, job: str, targets: Mapping[str, str]) -> dict[s
 
 def digest(row: Line) -> bytes:
     """Short, and the same for the same row only."""
-    return hashlib.blake2b("\x1f".join(row).encode("utf-8", "surrogatepass"), digest_size=12).digest()
+    text = "".join(f"{len(value)} {value}" for value in row)  # with its length: a value may hold any character
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).digest()
 
 
 def _copies(url: str) -> Any:

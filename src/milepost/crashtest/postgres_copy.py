@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
@@ -213,8 +213,10 @@ def _plain(url: str) -> str:
 
 
 def _with_name(url: str, name: str) -> str:
+    """The URL of another database on the same server; a name among the parameters would go before that of the path."""
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(path=f"/{name}"))
+    settings = "&".join(each for each in parts.query.split("&") if each and each.partition("=")[0] != "dbname")
+    return f"{parts.scheme}://{parts.netloc}/{name}{'?' if settings else ''}{settings}"
 
 
 def _name(url: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from milepost.databases.postgres import need_driver
 from milepost.databases.url import expand, scheme, sqlite_path
@@ -77,7 +77,9 @@ def place_of(url: str | None) -> str | None:
     if scheme(url) == "sqlite":
         return str(sqlite_path(url).resolve())
     parts = urlsplit(url)
-    return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
+    said = dict(parse_qsl(parts.query))  # libpq takes these before what stands in front
+    host, port = said.get("host") or parts.hostname or "localhost", said.get("port") or parts.port or 5432
+    return f"{host}:{port}/{said.get('dbname') or parts.path.removeprefix('/')}"
 
 
 def connect_read_only(url: str) -> Any:
