@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from milepost.crashtest.choose import scripts
 from milepost.crashtest.compare import differences
-from milepost.crashtest.content import Content, Rows
+from milepost.crashtest.content import Content, Rows, digest
 from milepost.crashtest.fault import Effect, Fault, Kind, Moment, RandomKills, script_named
 from milepost.crashtest.journal import Journal, read_journal
 from milepost.crashtest.report import Report, Round
+from milepost.crashtest.sqlite_copy import rows_in
 from milepost.crashtest.words import blame, failures, summary
 from milepost.errors import PlanError
 from milepost.jobs.ledger import Counts
@@ -168,3 +171,14 @@ def test_a_process_that_never_began_has_an_empty_journal(tmp_path: Path) -> None
     told = read_journal(tmp_path / "none")
 
     assert (told.effects, told.end, told.at) == ((), "", None)
+
+
+def test_a_text_is_not_taken_for_the_bytes_of_it(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "a.db")) as database, database:
+        database.execute("CREATE TABLE t (v)")
+        database.executemany(
+            "INSERT INTO t VALUES (?)", [("1",), (b"1",), (1,), (1.0,), (None,), ("",), (b"",), (0.0,)]
+        )
+        database.execute("INSERT INTO t VALUES (-0.0), (CAST(x'ff' AS TEXT)), (x'ff'), ('None')")
+    found = {digest(row) for row in rows_in(f"sqlite:///{tmp_path / 'a.db'}", "t", ("v",))}
+    assert len(found) == 12

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from milepost.databases.sqlite import connect_read_only
@@ -42,18 +43,12 @@ def tables_in(url: str) -> dict[str, tuple[str, ...]]:
 
 
 def rows_in(url: str, table: str, columns: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Every row, its values in words that tell 1 from '1'."""
+    """Every row, its values in words that tell 1 from '1', and the text 1 from the byte of it."""
     chosen = ", ".join(map(_quoted, columns))
     with closing(sqlite3.connect(sqlite_path(url))) as connection:
-        connection.text_factory = bytes
+        connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
         for row in connection.execute(f"SELECT {chosen or 'NULL'} FROM {_quoted(table)}"):
-            yield tuple(_in_words(value) for value in row)
-
-
-def _in_words(value: object) -> str:
-    if isinstance(value, bytes):
-        return repr(value.decode("utf-8", "surrogateescape"))
-    return repr(value)
+            yield tuple(map(repr, row))
 
 
 def _names(connection: sqlite3.Connection) -> list[str]:
