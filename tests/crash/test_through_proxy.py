@@ -7,11 +7,13 @@ MILEPOST_PROXY_ROUNDS=20 plays twenty rounds for each kind of fault and place.
 
 from __future__ import annotations
 
+import math
 import os
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -190,3 +192,25 @@ def test_every_commit_of_a_migration_may_lose_its_answer(make_scene) -> None:
         scene.play({"target": Fault("lose commit", number)})
         assert [fault.at for fault in scene.proxies["target"].struck] == [number]
         scene.must_be_as_left_alone()
+
+
+def test_a_server_that_answers_no_more_does_not_hold_a_run_for_ever(make_scene) -> None:
+    scene = make_scene("before the target")
+    proxy = scene.proxies["target"]
+    sent = scene.traffic()["target"].client
+    proxy.arm(Fault("stall", sent // 2, seconds=math.inf))
+    scene.target.execute(*TARGET)
+    shortened = Scene(scene.source, scene.target, {"target": SimpleNamespace(url=f"{proxy.url}?connect_timeout=2")})
+
+    with ThreadPoolExecutor(1) as pool:
+        twice = Patience(tries=2, first=0.001, longest=0.02)
+        running = pool.submit(run, shortened.migration(), patience=twice, lease_seconds=1.0)
+        try:
+            ended = running.exception(SECONDS)
+        finally:
+            proxy.release()
+    assert isinstance(ended, Retryable)
+
+    assert len(proxy.struck) == 1
+    scene.run()
+    scene.must_be_as_left_alone()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from milepost.databases.passing import postgres_passes, postgres_refuses
 from milepost.databases.refused import refused_commit
+from milepost.databases.silence import answered_within, cut
 from milepost.databases.url import hide_password
 from milepost.errors import Fatal, MilepostError, PlanError, Retryable, StoreError
 
@@ -39,6 +41,7 @@ CONNECTION = {
     "tcp_user_timeout": "60000",  # milliseconds; passed over where the system has no such thing
 }
 
+SILENCE = 30.0  # seconds after which a server that does not answer what costs it nothing is taken for gone
 
 CANCELLED = (
     "Somebody, or a limit on the time of a statement that a pooler keeps, ended it; it would end so again. "
@@ -75,7 +78,7 @@ def connect(url: str, *, read_only: bool = False, application: str = "milepost")
         raise _refusal(url, error) from None
     try:
         _refuse_bytes(connection, url)
-        with explained(hide_password(url)):
+        with explained(hide_password(url)), answered_within(SILENCE, partial(cut, connection)):
             _settle(connection, read_only)
     except BaseException:
         connection.close()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.rows import tuple_row
 
-from milepost.databases.postgres import committing, connect, explained, users_own
+from milepost.databases.postgres import SILENCE, committing, connect, explained, users_own
+from milepost.databases.silence import answered_within, cut
 from milepost.databases.url import hide_password
 from milepost.errors import LeaseHeld
 from milepost.jobs.lease import Lease
@@ -51,7 +53,8 @@ class PostgresStore(SqlStore):
         """The store in that database, made or brought to the present schema where need be."""
         connection = connect(url)
         try:
-            prepare(connection, hide_password(url))
+            with answered_within(SILENCE, partial(cut, connection)):
+                prepare(connection, hide_password(url))
         except BaseException:
             connection.close()
             raise
@@ -62,7 +65,8 @@ class PostgresStore(SqlStore):
         """The store in that database, to be read only; None where there is none."""
         connection = connect(url, read_only=True)
         try:
-            found = is_store(connection, hide_password(url))
+            with answered_within(SILENCE, partial(cut, connection)):
+                found = is_store(connection, hide_password(url))
         except BaseException:
             connection.close()
             raise
@@ -185,10 +189,26 @@ class PostgresStore(SqlStore):
     def _drop(self, job: str, epoch: int) -> None:
         self._leases.drop(job, epoch)
 
+    def acquire(self, job: str, *, holder: str, ttl: float) -> Lease:
+        with answered_within(SILENCE, self._cut):
+            return super().acquire(job, holder=holder, ttl=ttl)
+
+    def release(self, lease: Lease, *, outcome: str, error: str | None = None) -> None:
+        with answered_within(SILENCE, self._cut):
+            super().release(lease, outcome=outcome, error=error)
+
     def renew(self, lease: Lease) -> None:
-        with self._explained():
+        """See the contract. A server that is silent for as long as the lease lasts is taken for gone.
+
+        Then both connections are ended, so that nobody waits for ever for an answer on the other.
+        """
+        with self._explained(), answered_within(max(lease.ttl, 2 * LOCK_SECONDS), self._cut):
             if not self._leases.renew(lease):
                 raise lost(lease)
+
+    def _cut(self) -> None:
+        self._leases.cut()
+        cut(self._connection)
 
     def close(self) -> None:
         with self._lock:

@@ -11,6 +11,7 @@ import psycopg
 
 from milepost.clock import Clock
 from milepost.databases.postgres import connect
+from milepost.databases.silence import cut
 from milepost.errors import Retryable
 from milepost.jobs.lease import Lease
 from milepost.stores import statements
@@ -85,6 +86,11 @@ class LeaseConnection:
                 return False
             connection.execute(spell(statements.RENEW, POSTGRES), values)
             return True
+
+    def cut(self) -> None:
+        """End the connection under whoever waits on it."""
+        if self._connection is not None:
+            cut(self._connection)
 
     def end_sessions(self, job: str, epoch: int) -> None:
         """End the main connection of a run whose lease lapsed, wherever it is: it may not write any more."""
