@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -321,3 +323,25 @@ def test_a_rollback_runs_when_no_earlier_run_can_commit_any_more(stopped) -> Non
     run(crm, patience=Patience(tries=1))
     assert seen == [[(3,)]]  # the batch that was committed, without the one that was intended
     shop.expect()
+
+
+@pytest.mark.parametrize("shop", ["postgres-sqlite"], indirect=True)
+def test_a_server_that_goes_away_before_it_said_who_it_is_has_only_gone_for_a_moment(shop, monkeypatch) -> None:
+    kept, known = [postgres.connect], []
+
+    def connect(*given: Any, **settings: Any) -> Any:
+        connection = kept[0](*given, **settings)
+        if not known:
+            known.append(connection)
+            with socket.socket(fileno=os.dup(connection.fileno())) as line:
+                line.shutdown(socket.SHUT_RDWR)
+        return connection
+
+    monkeypatch.setattr(postgres, "connect", connect)
+    outside = open_outside(shop.migration().objects[0], shop.target.url, "shop")
+    with closing(outside):
+        with pytest.raises(Retryable, match="the connection to"), outside.transaction(lambda: None):
+            pytest.fail("there is nobody at the other end")
+        with outside.transaction(lambda: None) as connection:
+            assert outside.token(connection, None) is not None
+    assert known[0].closed

@@ -11,16 +11,21 @@ import psycopg
 from psycopg import sql
 
 from milepost.clock import SystemClock
+from milepost.connectors.sql.fit import fit_rows
 from milepost.connectors.sql.postgres.fault import faults
 from milepost.connectors.sql.postgres.relation import find
 from milepost.connectors.sql.postgres.source import key_literals
-from milepost.connectors.sql.postgres.types import result_columns
+from milepost.connectors.sql.postgres.types import column, result_columns
+from milepost.connectors.sql.postgres.values import fit_for
 from milepost.databases.postgres import committing, connect, explained
 from milepost.databases.url import hide_password
 from milepost.errors import Retryable
 from milepost.jobs.intent import Outcome
 from milepost.jobs.state import JSON
 from milepost.migration.source import Key
+
+LookUp = Callable[[Key], sql.Composed | None]
+"""Gives the query for the row with a key; None where the key's columns could not hold such values."""
 
 TURN_SECONDS = 5.0  # how long another session may keep its transaction open before it is ended
 LOOK_SECONDS = 0.05
@@ -56,7 +61,7 @@ class PostgresOutside:
         self._clock = SystemClock()
         self._opened: psycopg.Connection[Any] | None = None
         self._cluster: list[str] | None = None
-        self._query: Callable[[Key], sql.Composed] | None = None
+        self._query: LookUp | None = None
 
     @contextmanager
     def transaction(self, check_lease: Callable[[], None]) -> Iterator[psycopg.Connection[Any]]:
@@ -103,9 +108,14 @@ class PostgresOutside:
     @property
     def _connection(self) -> psycopg.Connection[Any]:
         if self._opened is None or self._opened.closed:
-            self._opened = connect(self._url, application="milepost outside")
-            self._cluster = _cluster(self._opened)
-            self._query = None
+            opened = connect(self._url, application="milepost outside")
+            try:
+                with explained(hide_password(self._url)):
+                    self._cluster = _cluster(opened)
+            except BaseException:
+                opened.close()
+                raise
+            self._opened, self._query = opened, None
         return self._opened
 
     def _take_turn(self, connection: psycopg.Connection[Any], check_lease: Callable[[], None]) -> None:
@@ -133,24 +143,28 @@ class PostgresOutside:
     def _writer(self, connection: psycopg.Connection[Any], key: Key) -> str | None:
         """The number of the transaction that wrote the row with this key; None where there is no such row."""
         with faults(f"looking at {self._name}"):
-            found = connection.execute(self._look_up(connection)(key)).fetchone()
+            query = self._look_up(connection)(key)
+            found = None if query is None else connection.execute(query).fetchone()
         return None if found is None else str(found[0])
 
-    def _look_up(self, connection: psycopg.Connection[Any]) -> Callable[[Key], sql.Composed]:
+    def _look_up(self, connection: psycopg.Connection[Any]) -> LookUp:
         if self._query is None:
             self._query = _by_key(connection, self._name, self._key)
         return self._query
 
 
-def _by_key(connection: psycopg.Connection[Any], name: str, key: tuple[str, ...]) -> Callable[[Key], sql.Composed]:
+def _by_key(connection: psycopg.Connection[Any], name: str, key: tuple[str, ...]) -> LookUp:
     table = find(connection, name).identifier
-    natives = {
-        each.name: each.native for each in result_columns(connection, sql.SQL("SELECT * FROM {} LIMIT 0").format(table))
-    }
     columns = sql.SQL(", ").join(map(sql.Identifier, key))
-    types = [natives[column] for column in key]
+    found = result_columns(connection, sql.SQL("SELECT {} FROM {} LIMIT 0").format(columns, table))
+    types, fits = [each.native for each in found], [fit_for(column(each)) for each in found]
     query = sql.SQL("SELECT xmin::text FROM {} WHERE ({}) = ({})")
-    return lambda values: query.format(table, columns, key_literals(values, types))
+
+    def look_up(values: Key) -> sql.Composed | None:
+        fitted = fit_rows([values], fits)
+        return None if fitted.refused else query.format(table, columns, key_literals(tuple(fitted.rows[0]), types))
+
+    return look_up
 
 
 def _cluster(connection: psycopg.Connection[Any]) -> list[str] | None:
