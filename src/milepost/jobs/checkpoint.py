@@ -208,6 +208,10 @@ class Checkpoint:
         """Every value remembered for this path, by name."""
         return self._session.store.recall(self._session.lease.job, self.path)
 
+    def rejects(self) -> Iterator[RejectedRow]:
+        """The rejects of this path, in order, read as they are taken."""
+        return self._session.store.rejects(self._session.lease.job, self.path)
+
     def expect(self, rows: int | None) -> None:
         """Say that this checkpoint moves on by batches, and how many rows it will have read (None: unknown).
 

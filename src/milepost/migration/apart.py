@@ -53,10 +53,14 @@ class Apart:
 
     def comes_next(self, target: Target, rows: Sequence[Row], loading: Loading) -> bool:
         first = rows[:LOOKED_AT]
-        if not self._are_there(target, first, loading):
+        if not self._are_there(target, first, loading) or self._has_met_doubles():
             return True
         self._refuse(store_behind(self.object, picker([loading.columns.index(name) for name in loading.key])(first[0])))
         return False
+
+    def _has_met_doubles(self) -> bool:
+        """Whether rows had a key that was there already: then those to come may be such again, and are refused too."""
+        return any(row.stage == "duplicate" for row in self.checkpoint.rejects())
 
     def _settle(self, intent: Intent, outcome: Outcome) -> Intent | None:
         decided = settlement(intent, outcome)

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from milepost.connectors.sql.fit import fit_rows
 from milepost.connectors.sql.sqlite.describe import look
 from milepost.connectors.sql.sqlite.fault import fault
 from milepost.connectors.sql.sqlite.position import bound
 from milepost.connectors.sql.sqlite.quote import listed
+from milepost.connectors.sql.sqlite.values import fit_for
 from milepost.databases.sqlite import committing, connect, explained
 from milepost.databases.url import sqlite_path
 from milepost.jobs.intent import Outcome
@@ -48,9 +50,13 @@ class SqliteOutside:
             raise
 
     def holds(self, connection: Any, key: Key) -> bool:
-        marks, values = bound(key)
         try:
             table = look(connection, self._name, shown=str(self._path))
+            columns = filter(None, map(table.description.column, self._key))
+            fitted = fit_rows([key], [fit_for(each, strict=table.strict) for each in columns])
+            if fitted.refused:
+                return False
+            marks, values = bound(tuple(fitted.rows[0]))
             query = f"SELECT 1 FROM {table.quoted} WHERE ({listed(self._key)}) = ({marks})"
             return connection.execute(query, values).fetchone() is not None
         except sqlite3.Error as error:
