@@ -90,7 +90,7 @@ class SqliteSource:
                 if not self._becomes_lenient(error):
                     raise fault(error, self._where_it_is) from error
             finally:
-                if self._opened is not None:  # closed in the middle of a read, it took its cursors with it
+                if cursor.connection is self._opened:  # one that was closed in the middle of a read took it with it
                     cursor.close()
 
     def close(self) -> None:
