@@ -345,3 +345,33 @@ def test_a_server_that_goes_away_before_it_said_who_it_is_has_only_gone_for_a_mo
         with outside.transaction(lambda: None) as connection:
             assert outside.token(connection, None) is not None
     assert known[0].closed
+
+
+def some(connection: Any, number: int) -> None:
+    """A row, written as the rows of a batch are: under a savepoint."""
+    with connection.transaction():
+        connection.execute("INSERT INTO sold VALUES (%s, 1, 1)", [number])
+
+
+@pytest.mark.parametrize("shop", ["postgres-sqlite"], indirect=True)
+def test_the_number_of_a_transaction_is_believed_of_this_server_only_and_with_a_row_that_it_wrote(shop) -> None:
+    outside = open_outside(shop.migration().objects[0], shop.target.url, "shop")
+    with closing(outside):
+        with outside.transaction(lambda: None) as connection:
+            some(connection, 1)
+            wrote = outside.token(connection, (1,))
+        with outside.transaction(lambda: None) as connection:
+            some(connection, 2)
+            met = outside.token(connection, (1,))
+        with outside.transaction(lambda: None) as connection:
+            settle = partial(outside.settle, connection)
+            assert settle(wrote, (1,)) is Outcome.COMMITTED
+            assert settle(met, (1,)) is Outcome.UNKNOWN  # the row was there before: it says nothing of who met it
+            assert settle(wrote, None) is Outcome.UNKNOWN
+            assert settle(wrote, (3,)) is Outcome.UNKNOWN
+            for place in range(3):
+                elsewhere = [*wrote["cluster"]]
+                elsewhere[place] = "another"
+                assert settle({**wrote, "cluster": elsewhere}, (1,)) is Outcome.UNKNOWN
+            connection.execute("UPDATE sold SET total = 2 WHERE no = 1")
+            assert settle(wrote, (1,)) is Outcome.UNKNOWN  # as where the number was given out again
