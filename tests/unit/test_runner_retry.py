@@ -330,6 +330,20 @@ def test_a_release_whose_answer_is_lost_is_found_done(job) -> None:
     assert job.seen(RunEnded) == [RunEnded(job="job", outcome="complete", error=None)]
 
 
+def test_a_lease_that_another_run_took_before_it_was_given_back_is_lost_though_all_is_complete(job) -> None:
+    release = job.store.release
+
+    def come_late(lease, **options) -> None:
+        job.clock.advance(3600)
+        job.store.acquire("job", holder="another", ttl=60)
+        release(lease, **options)
+
+    job.store.release = come_late
+    with pytest.raises(LeaseLost):
+        job.run(lambda cp: 7)
+    assert [each.outcome for each in job.store.runs("job")] == [None, None]
+
+
 def test_a_store_that_fails_in_passing_right_after_the_lease_was_taken_is_tried_again(job) -> None:
     get, lost = job.store.get, Flaky(2)
 
