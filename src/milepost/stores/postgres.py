@@ -89,7 +89,7 @@ class PostgresStore(SqlStore):
         connection = connect(self._secret_url, read_only=self._read_only, application=self._application)
         try:
             if self._application != UNNAMED:
-                with self._explained():
+                with self._explained(), answered_within(SILENCE, partial(cut, connection)):
                     end_session(connection, self._application, self._clock)
         except BaseException:
             connection.close()
