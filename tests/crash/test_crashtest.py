@@ -152,6 +152,25 @@ careless = post.object("careless", source=Table("customers", key="no"), target=S
 careful = post.object("careful", source=Table("customers", key="no"), target=Sink(upsert, key="no"))
 """
 
+ATTACHING = """
+
+import sqlite3
+
+
+@crm.before
+def empty():
+    with sqlite3.connect(":memory:", uri=True) as connection:
+        connection.execute({statement!r}{values})
+        connection.execute("DELETE FROM old.customers")
+"""
+
+STAMPED = """
+from milepost import Migration, Table
+
+crm = Migration("crm", source="sqlite:///old.db", target="sqlite:///new.db")
+crm.object("customer", source=Table("customers", key="no", columns=["no"]), target=Table("customer", key="no"))
+"""
+
 
 @pytest.fixture
 def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -337,6 +356,33 @@ def test_a_job_that_opens_a_real_database_itself_is_refused(company):
     with pytest.raises(PlanError, match="opens the real database") as caught:
         prove("crm.py", points=1)
     assert "cp.transaction()" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("attached", "said"),
+    [("'{file}'", "opens the real database"), ("'file:{file}?mode=rw'", "opens the real database"), ("?", "parameter")],
+)
+def test_a_job_that_attaches_a_real_database_to_another_is_refused(company, attached, said):
+    file, values = company / "old.db", ""
+    if attached == "?":
+        values = f", ({str(file)!r},)"
+    statement = f"ATTACH {attached.format(file=file)} AS old"
+    add(company, ATTACHING.format(statement=statement, values=values))
+    with pytest.raises(PlanError, match=said):
+        prove("crm.py", points=1)
+    with closing(sqlite3.connect(file)) as old:
+        assert old.execute("SELECT count(*) FROM customers").fetchone() != (0,)
+
+
+def test_a_time_of_day_to_the_second_that_the_target_adds_is_not_compared(company):
+    with closing(sqlite3.connect(company / "new.db")) as new, new:
+        new.execute("DROP TABLE invoice")
+        new.execute("DROP TABLE customer")
+        new.execute("CREATE TABLE customer (no INTEGER PRIMARY KEY, made TEXT DEFAULT CURRENT_TIMESTAMP)")
+    (company / "crm.py").write_text(STAMPED, encoding="utf-8")
+    report = prove("crm.py", points=3)
+    assert report.ok
+    assert "customer (made)" in " ".join(report.notes)
 
 
 def test_what_does_not_complete_undisturbed_cannot_be_tested(company):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from milepost.clock import SystemClock
-from milepost.crashtest.connections import guard, sever_all
+from milepost.crashtest.connections import guard, refused, sever_all
 from milepost.crashtest.declared import declared
 from milepost.crashtest.fault import Fault, script_named
 from milepost.crashtest.journal import Journal
@@ -41,7 +41,8 @@ def carry_out(task: Task) -> int:
     try:
         _run(task, journal)
     except BaseException as error:  # noqa: BLE001 - whatever ended the run is what the round wants to know
-        journal.note(end="failed", error=_told(error), hint=getattr(error, "hint", None))
+        told = refused() or error
+        journal.note(end="failed", error=_told(told), hint=getattr(told, "hint", None))
         return 1
     journal.note(end="complete", error="")
     return 0

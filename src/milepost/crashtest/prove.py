@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from milepost.clock import SystemClock
 from milepost.crashtest.choose import scripts
 from milepost.crashtest.compare import differences, varying
 from milepost.crashtest.connections import real_place
@@ -30,6 +31,7 @@ AT_ONCE = 2  # rounds
 BY_URL = "milepost.wiring.openers:BY_URL"
 ALL_FAULTS: tuple[Kind, ...] = tuple(Kind)
 LONGEST = 3600.0  # seconds for an undisturbed run
+APART = 1.1  # seconds between two undisturbed runs, so that a time of day shows, even SQLite's own to the second
 SHORTEST = 60.0  # seconds that a run has at least before it counts as stuck
 
 Tell = Callable[[str, object], None]
@@ -222,7 +224,9 @@ def _redirected(place: Place) -> Iterator[tuple[str, str]]:
 
 def _undisturbed(stage: Stage, declared: Declared) -> Undisturbed:
     """The job run twice: what the two do not agree in is not compared."""
-    (first, one), (second, other) = run_undisturbed(stage, "undisturbed-1"), run_undisturbed(stage, "undisturbed-2")
+    first, one = run_undisturbed(stage, "undisturbed-1")
+    SystemClock().sleep(APART)
+    second, other = run_undisturbed(stage, "undisturbed-2")
     _refuse_incomplete(first)
     _refuse_incomplete(second)
     numbered = LeftOut(columns=numbered_columns(first.place, filled_columns(first.place, stage.job, declared.targets)))
