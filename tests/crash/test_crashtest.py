@@ -165,10 +165,19 @@ def empty():
 """
 
 STAMPED = """
+import os
+import time
+
 from milepost import Migration, Table
 
 crm = Migration("crm", source="sqlite:///old.db", target="sqlite:///new.db")
 crm.object("customer", source=Table("customers", key="no", columns=["no"]), target=Table("customer", key="no"))
+
+
+@crm.before
+def wait():  # so that the run that follows would mostly end within the same second
+    if "undisturbed-1" in os.getcwd():
+        time.sleep(1 - time.time() % 1)
 """
 
 
