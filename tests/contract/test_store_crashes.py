@@ -22,7 +22,7 @@ from milepost.testing.store_life import Lives
 
 PARTS, RUNS = 10, 100
 POSTGRES_RUNS = int(os.environ.get("MILEPOST_STORE_CRASHES", "25"))
-STEPS = settings(settings.default, stateful_step_count=8)
+STEPS = settings(settings.default, stateful_step_count=6)
 SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
 
