@@ -1,9 +1,11 @@
 """docs/command.md says what the commands say of themselves."""
 
+import re
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from milepost.cli.commands import milepost
 from milepost.cli.reference import reference
@@ -34,3 +36,12 @@ def test_every_option_has_a_help_text() -> None:
 
     assert len(options) > 20
     assert [option.name for option in options if not option.help] == []
+
+
+@pytest.mark.parametrize("name", [*milepost.commands, "rejects list", "rejects export"])
+def test_the_help_of_no_command_has_holes_in_its_sentences(name: str) -> None:
+    said = CliRunner().invoke(milepost, [*name.split(), "--help"], terminal_width=100).output
+    prose = said.partition("\n\n")[2].partition("Options:")[0]
+
+    assert len(prose) > 50
+    assert re.findall(r"\S {2,}\S.*|^ {3,}.*", prose.partition("Commands:")[0], re.MULTILINE) == []

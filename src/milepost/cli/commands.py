@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -67,7 +68,7 @@ def about_a_job(*, as_json: bool = True) -> Callable[[Function], Function]:
             decorated = option(decorated)
         for option in (_STORE, _TARGET, _SOURCE):
             decorated = option(decorated)
-        decorated.__doc__ = f"{function.__doc__}\n\n{FILE_HELP}"
+        decorated.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{FILE_HELP}"  # by Python 3.13 already clean
         return decorated
 
     return decorate
