@@ -174,6 +174,15 @@ def test_a_step_that_begins_afresh_each_time_is_given_up_though_it_saves_on_its_
     assert attempts == [1, 2, 3, 4]
 
 
+def test_what_fails_at_ever_new_places_is_given_up_too(job) -> None:
+    def fails(cp) -> None:
+        cp.save(cp.attempt)
+        raise Retryable("the line is bad")
+
+    with pytest.raises(Retryable, match=r"tried 30 times"):
+        job.run(lambda cp: cp.call("step", fails), patience=Patience(tries=4, most=30, first=1.0, longest=2.0))
+
+
 def test_a_rollback_on_the_way_does_not_make_it_endless(job) -> None:
     """Each attempt comes to another position and completes another step below: all of that is undone."""
     undone = []

@@ -45,9 +45,10 @@ class Insistence:
         """Wait for the next try, or raise the error if there is to be none."""
         self._place = self.session.place_of(error) or self._place  # on the way back there it is no other place
         self._failed[self._place] += 1
-        failed = self._failed[self._place]
+        failed, in_all = self._failed[self._place], self._failed.total()
         wait = wait_before(failed + 1, self.patience, random.random())  # noqa: S311  # spreads runs; guards nothing
-        if wait is None:
+        if wait is None or in_all >= self.patience.most:
+            failed = failed if wait is None else in_all
             if failed > 1:
                 error.message = f"{error.message} (tried {failed} times)"
             raise error

@@ -17,10 +17,12 @@ from milepost.jobs.state import JSON
 class Patience:
     """How much a run bears: ``tries`` at one place in all, the first one counted.
 
+    ``most`` in one run in all, wherever: what fails at ever new places does not pass either.
     Waits are in seconds: at most ``first`` before the second try, then twice as much each time, up to ``longest``.
     """
 
     tries: int = 10
+    most: int = 5000
     first: float = 0.5
     longest: float = 30.0
 
