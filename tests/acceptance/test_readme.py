@@ -20,8 +20,8 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_there_are_a_migration_a_job_and_a_crash_test() -> None:
-    assert len(BLOCKS) == 3
+def test_there_are_a_migration_a_sink_a_job_and_a_crash_test() -> None:
+    assert len(BLOCKS) == 4
 
 
 def two_databases(folder: Path) -> None:
@@ -58,6 +58,43 @@ def test_the_migration_moves_its_rows_and_rejects_what_it_says(tmp_path: Path) -
     new.close()
 
 
+AROUND_THE_SINK = """
+import sqlite3, sys
+from uuid import uuid4
+from milepost import Migration, Table
+
+class Api:
+    def __init__(self):
+        self.rows = sqlite3.connect("api.db", isolation_level=None)
+        self.rows.execute("CREATE TABLE IF NOT EXISTS sent (id, request)")
+    def knows(self, request):
+        return self.rows.execute("SELECT 1 FROM sent WHERE request = ?", [request]).fetchone() is not None
+    def upsert(self, rows, request):
+        self.rows.executemany("INSERT INTO sent VALUES (?, ?)", [(row["id"], request) for row in rows])
+        if rows[0]["id"] == 3 and "once" in sys.argv:
+            raise RuntimeError("the answer was lost")
+
+crm_api = Api()
+"""
+MIGRATION_WITH_THE_SINK = """
+crm = Migration("crm", source="sqlite:///legacy.db", batch_rows=2)
+crm.object("contact", source=Table("people", key="id"), target=contacts)
+crm.run()
+"""
+
+
+def test_the_sink_sends_a_range_again_only_where_it_did_not_arrive(tmp_path: Path) -> None:
+    legacy = sqlite3.connect(tmp_path / "legacy.db")
+    legacy.executescript("CREATE TABLE people (id INTEGER PRIMARY KEY); INSERT INTO people VALUES (1), (2), (3), (4);")
+    legacy.close()
+    (tmp_path / "sink.py").write_text(AROUND_THE_SINK + BLOCKS[1] + MIGRATION_WITH_THE_SINK)
+    first, second = python(tmp_path, "sink.py", "once"), python(tmp_path, "sink.py")
+    assert (first.returncode, second.returncode) == (1, 0), first.stderr + second.stderr
+    api = sqlite3.connect(tmp_path / "api.db")
+    assert api.execute("SELECT id FROM sent ORDER BY id").fetchall() == [(1,), (2,), (3,), (4,)]
+    api.close()
+
+
 def test_the_job_runs_and_is_not_run_again(tmp_path: Path) -> None:
     given = """
 def read(region, after):
@@ -69,7 +106,7 @@ def send(batch):
 
 
 if __name__"""
-    (tmp_path / "close.py").write_text(BLOCKS[1].replace("\nif __name__", given))
+    (tmp_path / "close.py").write_text(BLOCKS[2].replace("\nif __name__", given))
     first, second = (python(tmp_path, "close.py") for _ in range(2))
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert first.stdout.split("\n")[:-1] == ["sent 500", "sent 500", "sent 200"] * 2
@@ -79,7 +116,7 @@ if __name__"""
 def test_the_crash_test_passes_on_the_migration_of_the_readme(tmp_path: Path) -> None:
     two_databases(tmp_path)
     (tmp_path / "crm.py").write_text(BLOCKS[0].replace("postgresql://localhost/crm", "sqlite:///new.db"))
-    conftest, test = BLOCKS[2].split("# test_crm.py\n")
+    conftest, test = BLOCKS[3].split("# test_crm.py\n")
     (tmp_path / "conftest.py").write_text(conftest)
     (tmp_path / "test_crm.py").write_text(test)
     ended = python(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_crm.py")

@@ -97,10 +97,11 @@ class Rows:
 class Sink:
     """The user's own function as a target: an API, a queue, a file; something that has no transaction with us.
 
-    ``write(rows, cp)`` sends a batch, a list of dicts, and returns when it is there. It is called again with the same
-    rows where nobody knows whether it came through: ``cp.in_doubt`` is then True, and ``cp.token`` what ``write`` had
-    handed to ``cp.settle_by`` before (or None). So it must upsert on ``key``, the columns that identify a row, or
-    ask the other side. What it raises ends the run; a Retryable is tried again.
+    ``write(rows, cp)`` sends a batch, a list of dicts, and returns when it is there. It is called again for the same
+    range where nobody knows whether it came through, with the rows that the source has there by then: ``cp.in_doubt``
+    is True, and ``cp.token`` what ``write`` had handed to ``cp.settle_by`` before (or None). So it must upsert on
+    ``key``, the columns that identify a row, or ask the other side. What it raises
+    ends the run; a Retryable is tried again.
     """
 
     write: WriteRows
