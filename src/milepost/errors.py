@@ -9,6 +9,7 @@ MilepostError
     ├── LeaseHeld        another run may write now (exit 3)
     ├── LeaseLost        another run has taken over; this one wrote nothing since
     ├── StoreError       the store cannot be used: not one, too new, damaged
+    ├── OutOfStep        store and target contradict each other
     └── DefinitionChanged  a half-done object is not what it was when it began
 Interrupted              Ctrl-C or SIGTERM, taken at a checkpoint (a KeyboardInterrupt)
 """
@@ -23,6 +24,8 @@ _NAMED_PASSWORD = re.compile(r"(?i)((?:pass\w*|secret\w*|token|pwd)\s*=\s*)(?:'[
 
 class MilepostError(Exception):
     """The root. ``message`` says what happened and where, ``hint`` what to do next."""
+
+    resumes = True  # the very same command may go on, once the cause is mended; else only the hint's ways lead on
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -56,17 +59,31 @@ class PlanError(Fatal):
 class DefinitionChanged(PlanError):
     """An object that is half done is declared otherwise than when it was started."""
 
+    resumes = False
+
+
+class OutOfStep(Fatal):
+    """Store and target contradict each other: one of them was put back to an earlier state, or rows were deleted."""
+
+    resumes = False
+
 
 class LeaseHeld(Fatal):
     """Another run of the job holds the lease."""
+
+    resumes = False
 
 
 class LeaseLost(Fatal):
     """The lease lapsed and another run took over; nothing was written since by this one."""
 
+    resumes = False
+
 
 class StoreError(Fatal):
     """The store cannot be used: it is none, is of a newer schema, or is damaged."""
+
+    resumes = False
 
 
 class Interrupted(KeyboardInterrupt):

@@ -6,16 +6,20 @@ from pathlib import Path
 import pytest
 
 from milepost.cli.explain import explain, hide_secrets
+from milepost.cli.run import Showing
 from milepost.errors import (
     DefinitionChanged,
     Fatal,
     Interrupted,
     LeaseHeld,
     LeaseLost,
+    OutOfStep,
     PlanError,
     Retryable,
     StoreError,
 )
+from milepost.jobs.event import RunStarted
+from milepost.testing.clock import ManualClock
 from milepost.wiring.frames import users_frames
 
 
@@ -102,3 +106,29 @@ def test_a_url_without_a_password_stays_readable() -> None:
     text = "no table x in postgresql://anna@db:5432/crm or sqlite:///a.db"
 
     assert hide_secrets(text, ["postgresql://anna@db:5432/crm", "sqlite:///a.db"]) == text
+
+
+@pytest.mark.parametrize(
+    ("error", "resumes"),
+    [
+        (OutOfStep("x"), False),
+        (LeaseLost("x"), False),
+        (StoreError("x"), False),
+        (DefinitionChanged("x"), False),
+        (Fatal("too many rejects"), True),
+        (PlanError("the function returned a tuple"), True),
+        (Retryable("x"), True),
+        (Interrupted("x"), True),
+        (ValueError("x"), True),
+    ],
+)
+def test_the_same_command_is_named_only_where_it_can_go_on(
+    error: BaseException, resumes: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = Showing(clock=ManualClock(), urls=[], out=None, objects=frozenset())
+    shown.emit(RunStarted(job="crm", epoch=2, store="s", recovering=True, paused_for=None))
+    shown.fail(error)
+    said = capsys.readouterr().err
+
+    assert ("Run the same command again to resume" in said) == resumes
+    assert ("What is committed stays." in said) == (not isinstance(error, KeyboardInterrupt))

@@ -25,19 +25,29 @@ SHORTEST_SECRET = 3  # hiding a password of one letter would hide the message
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """``status`` is the exit status; ``where`` are lines that point into the user's own code."""
+    """``status`` is the exit status; ``where`` are lines that point into the user's own code.
+
+    ``resumes``: the same command may go on, once the cause is mended.
+    """
 
     status: int
     message: str
     hint: str | None = None
     where: tuple[str, ...] = ()
+    resumes: bool = True
 
 
 def explain(error: BaseException, *, started: bool) -> Explanation:
     """Sort an error by what it means to whoever ran the command. ``started``: the run held the lease already."""
     where = tuple(users_frames(error))
     if isinstance(error, MilepostError):
-        return Explanation(status=_status(error, started=started), message=error.message, hint=error.hint, where=where)
+        return Explanation(
+            status=_status(error, started=started),
+            message=error.message,
+            hint=error.hint,
+            where=where,
+            resumes=error.resumes,
+        )
     if isinstance(error, KeyboardInterrupt):
         kept = "after a commit" if isinstance(error, Interrupted) else "at once: what was not committed is not kept"
         return Explanation(status=INTERRUPTED, message=f"stopped {kept}")

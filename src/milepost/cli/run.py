@@ -134,8 +134,9 @@ class Showing:
             self._summary()
         show_explanation(explained, self.hide, error)
         if started and explained.status in {FAILED, INTERRUPTED}:
-            kept = "What is committed stays. " if explained.status == FAILED else ""
-            say_on_stderr(f"{kept}Run the same command again to resume: {this_command()}", style="bold")
+            kept = ["What is committed stays."] if explained.status == FAILED else []
+            then = [f"Run the same command again to resume: {this_command()}"] if explained.resumes else []
+            say_on_stderr(" ".join([*kept, *then]), style="bold")
 
     def _write(self, document: Any) -> None:
         """A JSON line, where they are wanted and somebody reads them."""

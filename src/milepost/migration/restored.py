@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from milepost.errors import Fatal
+from milepost.errors import OutOfStep
 from milepost.migration.object import Object
 
 
-def target_behind(each: Object, witness: Any, batches: int) -> Fatal:
+def target_behind(each: Object, witness: Any, batches: int) -> OutOfStep:
     """The last row that the checkpoint vouches for is not in the target."""
-    return Fatal(
+    return OutOfStep(
         f"{each.name}: its checkpoint is ahead of the target. Batch {batches} is done, and the last row it loaded,"
         f" {_shown(each, witness)}, is not in {each.target.name}: the target was put back to an earlier state, or rows"
         " were deleted, while the store stayed as it was",
@@ -19,9 +19,9 @@ def target_behind(each: Object, witness: Any, batches: int) -> Fatal:
     )
 
 
-def store_behind(each: Object, first: Any) -> Fatal:
+def store_behind(each: Object, first: Any) -> OutOfStep:
     """The rows that come next are in the target already."""
-    return Fatal(
+    return OutOfStep(
         f"{each.name}: its checkpoint is behind the target. The rows that come next, from {_shown(each, first)} on, are"
         f" in {each.target.name} already, just as they would be loaded: the store was put back to an earlier state",
         hint="Ways out: put the latest store back, or go on by upsert, which leaves equal rows as they are"
