@@ -280,3 +280,19 @@ def test_an_object_whose_first_batch_is_in_doubt_is_not_finished_as_another(plac
     place.migration = declare
     place.run()
     assert place.target.rows("SELECT * FROM new ORDER BY no") == ROWS
+
+
+def test_a_batch_in_doubt_is_settled_though_the_changed_object_has_no_row_to_come(place) -> None:
+    place.die_in_doubt()
+    declare = place.migration
+
+    def migration() -> Migration:
+        crm = declare()
+        crm.objects.clear()
+        crm.object("new", source=Table("old", key="no", where="no < 0"), target=Table("new", key="no"))
+        return crm
+
+    place.migration = migration
+    place.run(accept_changed=frozenset({"new"}))
+    assert place.record().state is State.COMPLETE
+    assert place.record().batches == 1

@@ -58,10 +58,10 @@ def move(checkpoint: Checkpoint, route: Route, pin: Pin) -> JSON:
     then not committed.
     """
     checkpoint.expect(pin.rows)
-    if pin.rows == 0:
-        return
     way = way_of(checkpoint, route)
     doubtful = way.recover()
+    if pin.rows == 0 and doubtful is None:
+        return
     batches = Batches(checkpoint, route, pin, way)
     if doubtful is not None:
         batches.replay(doubtful)
