@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import psycopg
@@ -10,12 +13,14 @@ import pytest
 
 from fix_databases import Database
 from fix_postgres import ROLE, PostgresServer
+from milepost.clock import SystemClock
 from milepost.crashtest.choose import scripts
 from milepost.crashtest.content import digest
 from milepost.crashtest.fault import Effect, Kind, Script
-from milepost.crashtest.postgres_copy import rows_in
+from milepost.crashtest.postgres_copy import drop_all, new_database, rows_in
 from milepost.crashtest.prove import prove
 from milepost.errors import PlanError
+from run_command import command
 
 CRM = """
 from milepost import Migration, Table
@@ -171,3 +176,46 @@ def test_a_role_that_may_not_make_databases_is_told_what_it_needs(postgres_urls,
     with pytest.raises(PlanError, match="no scratch database can be made") as caught:
         prove(str(tmp_path / "crm.py"), points=1)
     assert "CREATEDB" in caught.value.hint
+
+
+def of_crash_tests(server: PostgresServer) -> set[str]:
+    return {name for name in databases_of(server) if name.startswith("milepost_crashtest_")}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("least", [1, 4])
+def test_however_the_command_ends_no_database_is_left(number, least, made_urls, postgres_server, tmp_path):
+    make(tmp_path, made_urls(), made_urls())
+    process = subprocess.Popen(
+        command("crashtest", "crm.py"), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    deadline = SystemClock().monotonic() + 60
+    while len(of_crash_tests(postgres_server)) < least:
+        assert process.poll() is None, process.communicate()
+        assert SystemClock().monotonic() < deadline
+        SystemClock().sleep(0.01)
+    process.send_signal(number)
+    process.communicate(timeout=60)  # the pipe's end: that of the process that clears away, too
+    assert of_crash_tests(postgres_server) == set()
+
+
+def test_a_database_that_the_server_is_still_making_is_not_left_either(made_urls, postgres_server):
+    url, other, name = made_urls(), made_urls(), "milepost_crashtest_0a1b_1"
+    busy = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE%' AND wait_event_type = 'Lock'"
+    with (
+        psycopg.connect(postgres_server.keeper_url("postgres")) as keeper,
+        psycopg.connect(postgres_server.keeper_url("postgres"), autocommit=True) as watcher,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        keeper.execute("LOCK TABLE pg_database IN SHARE MODE")  # nobody can finish making one
+        making = pool.submit(new_database, url, name, like=other)
+        while watcher.execute(busy).fetchone() == (0,):
+            assert not making.done(), making.result()
+            SystemClock().sleep(0.01)
+        dropping = pool.submit(drop_all, url, "milepost_crashtest_0a1b_")
+        wait([dropping], timeout=30)
+        keeper.rollback()
+        dropping.result()
+        with pytest.raises(PlanError, match="terminating connection"):
+            making.result()
+    assert of_crash_tests(postgres_server) == set()

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections import Counter
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from milepost.clock import SystemClock
 from milepost.crashtest.choose import scripts
 from milepost.crashtest.compare import differences
 from milepost.crashtest.content import Content, Rows, digest
@@ -17,6 +22,7 @@ from milepost.crashtest.fault import Effect, Fault, Kind, Moment, RandomKills, s
 from milepost.crashtest.journal import Journal, read_journal
 from milepost.crashtest.report import Report, Round
 from milepost.crashtest.sqlite_copy import rows_in
+from milepost.crashtest.task import Task
 from milepost.crashtest.words import blame, failures, summary
 from milepost.errors import PlanError
 from milepost.jobs.ledger import Counts
@@ -182,3 +188,30 @@ def test_a_text_is_not_taken_for_the_bytes_of_it(tmp_path: Path) -> None:
         database.execute("INSERT INTO t VALUES (-0.0), (CAST(x'ff' AS TEXT)), (x'ff'), ('None')")
     found = {digest(row) for row in rows_in(f"sqlite:///{tmp_path / 'a.db'}", "t", ("v",))}
     assert len(found) == 12
+
+
+def test_the_process_that_clears_away_does_so_when_nobody_listens_to_it(tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    (tmp_path / "job.py").write_text("import time\ntime.sleep(0.2)\n", encoding="utf-8")
+    task = Task(
+        reference=str(tmp_path / "job.py"), folder=str(tmp_path), journal=str(tmp_path / "journal"),
+        output=str(tmp_path / "output"), source=None, target=None, store=None, ask=True,
+    )  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, "-m", "milepost.crashtest.template"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as template:
+        assert template.stdin is not None
+        assert template.stdout is not None
+        template.stdout.close()
+        for order in ({"folder": str(scratch)}, {"start": 1, "task": asdict(task)}):
+            template.stdin.write(json.dumps(order).encode() + b"\n")
+        template.stdin.flush()
+        while not (tmp_path / "output").exists():
+            SystemClock().sleep(0.01)
+        SystemClock().sleep(1)  # the fork ends meanwhile, and that is told to nobody
+        template.send_signal(signal.SIGTERM)  # not heard: its parent is still there
+        template.stdin.close()
+
+    assert template.returncode == 0
+    assert not scratch.exists()

@@ -14,8 +14,9 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from milepost.clock import SystemClock
 from milepost.databases.postgres import connect
-from milepost.errors import PlanError
+from milepost.errors import Fatal, MilepostError, PlanError
 
 TABLES = """
     SELECT n.nspname, c.relname, array_agg(a.attname ORDER BY a.attnum)
@@ -47,8 +48,16 @@ SETTINGS = """
     SELECT unnest(setconfig) FROM pg_db_role_setting
     WHERE setrole = 0 AND setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+MAKERS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE application_name = %s AND usename = current_user AND pid <> pg_backend_pid()
+"""
 PROVIDERS = {"i": ("icu", "ICU_LOCALE"), "b": ("builtin", "BUILTIN_LOCALE")}
 LONGEST = 3600  # seconds for a dump
+TRIES = 20  # to clear away behind a crash test that was ended
+BETWEEN = 0.5  # seconds
+
+_CLOCK = SystemClock()
 
 
 def copy_database(real: str, name: str) -> str:
@@ -88,11 +97,19 @@ def drop_database(beside: str, url: str) -> None:
 
 
 def drop_all(beside: str, prefix: str) -> None:
-    """Drop every scratch database whose name begins so."""
-    with closing(connect(beside)) as connection:
-        for (name,) in connection.execute("SELECT datname FROM pg_database").fetchall():
-            if name.startswith(prefix):
-                _drop(connection, name)
+    """Drop every scratch database whose name begins so, also one that a server is making for somebody who is gone."""
+    for left in reversed(range(TRIES)):
+        try:
+            with closing(connect(beside)) as connection:
+                _end_makers(connection, prefix)
+                for (name,) in connection.execute("SELECT datname FROM pg_database").fetchall():
+                    if name.startswith(prefix):
+                        _drop(connection, name)
+            return
+        except (psycopg.Error, MilepostError):
+            if not left:
+                raise
+            _CLOCK.sleep(BETWEEN)
 
 
 def tables_in(url: str) -> dict[str, tuple[str, ...]]:
@@ -149,7 +166,9 @@ def _like(connection: psycopg.Connection[Any]) -> sql.Composed:
 
 def _create(connection: psycopg.Connection[Any], name: str, template: sql.Composable, failure: str = "") -> None:
     where = f"{connection.info.dbname}, and {failure}" if failure else connection.info.dbname
+    maker = sql.Literal(f"{name.rpartition('_')[0]}_")  # told before, so that drop_all knows who may be making one
     try:
+        connection.execute(sql.SQL("SET application_name = {}").format(maker))
         connection.execute(sql.SQL("CREATE DATABASE {} ").format(sql.Identifier(name)) + template)
     except psycopg.Error as error:
         raise PlanError(
@@ -166,6 +185,15 @@ def _set_as_here(connection: psycopg.Connection[Any], name: str) -> None:
         words = sql.SQL(", ").join(sql.Literal(word.strip(' "')) for word in value.split(","))  # a list stays one
         statement = sql.SQL("ALTER DATABASE {} SET {} = {}")
         connection.execute(statement.format(sql.Identifier(name), sql.Identifier(*key.split(".")), words))
+
+
+def _end_makers(connection: psycopg.Connection[Any], prefix: str) -> None:
+    """End the sessions that make such databases: a server goes on making one whose client was killed."""
+    for _ in range(TRIES * 10):
+        if not connection.execute(MAKERS, [prefix]).fetchall():
+            return
+        _CLOCK.sleep(BETWEEN / 10)
+    raise Fatal("the server still makes a scratch database")
 
 
 def _drop(connection: psycopg.Connection[Any], name: str) -> None:

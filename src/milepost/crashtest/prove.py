@@ -164,7 +164,7 @@ def _played(stage: Stage, chosen: list[Script], undisturbed: Undisturbed, tell: 
             tell("round", done)
             yield done
     except BaseException:
-        stage.launcher.close()  # what still runs ends now, and so do the rounds that wait for it
+        stage.launcher.kill_all()  # so that the rounds end that wait for it; databases are dropped when none makes any
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

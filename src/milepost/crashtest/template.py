@@ -21,8 +21,10 @@ from typing import Any
 
 from milepost.crashtest.child import carry_out
 from milepost.crashtest.task import task_of
+from milepost.errors import mask
 
 DIE_WITH_PARENT = 1  # Linux: PR_SET_PDEATHSIG
+UNHEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # it ends when its parent does, however that was told to
 WANTED = (
     "milepost.stores.sqlite",
     "milepost.stores.postgres",
@@ -38,6 +40,7 @@ class Template:
 
     def __init__(self) -> None:
         self.forks: dict[int, int] = {}  # process to number
+        self.killed = False  # nothing is started any more
         self.folder: str | None = None
         self.servers: dict[str, str] = {}  # URL to the beginning of the names of what was made there
 
@@ -47,6 +50,10 @@ class Template:
             self._start(order["start"], order["task"])
         elif "signal" in order:
             self._signal(order["signal"], order["with"])
+        elif "kill" in order:
+            self.killed = True
+            for process in self.forks:
+                os.kill(process, signal.SIGKILL)
         elif "folder" in order:
             self.folder = order["folder"]
         elif "server" in order:
@@ -73,11 +80,19 @@ class Template:
         for url, prefix in self.servers.items():
             from milepost.crashtest.postgres_copy import drop_all
 
-            drop_all(url, prefix)
+            try:
+                drop_all(url, prefix)
+            except Exception as error:  # noqa: BLE001 - the other servers and the folder are still to be cleared
+                with suppress(OSError):
+                    text = f"crashtest: drop the databases whose names begin with {prefix} yourself: {error}\n"
+                    os.write(2, mask(text).encode())
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _start(self, number: int, document: dict[str, Any]) -> None:
+        if self.killed:
+            _tell(ended=number, status=-signal.SIGKILL)
+            return
         process = os.fork()
         if process:
             self.forks[process] = number
@@ -113,7 +128,15 @@ def serve() -> None:
         os.set_blocking(descriptor, False)
     signal.set_wakeup_fd(wakes)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in UNHEARD:
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        _obey_all(template, woken)
+    finally:
+        template.end()
+
+
+def _obey_all(template: Template, woken: int) -> None:
     rest = b""
     while True:
         ready, _, _ = select.select([0, woken], [], [])
@@ -124,7 +147,6 @@ def serve() -> None:
             continue
         read = os.read(0, 65536)
         if not read:
-            template.end()
             return
         *lines, rest = (rest + read).split(b"\n")
         for line in lines:
@@ -138,6 +160,8 @@ def _become_a_run(output: str) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_RDONLY)
     written = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for descriptor, place in ((nothing, 0), (written, 1), (written, 2)):
@@ -145,7 +169,8 @@ def _become_a_run(output: str) -> None:
 
 
 def _tell(**line: Any) -> None:
-    os.write(1, json.dumps(line).encode() + b"\n")
+    with suppress(BrokenPipeError):  # the parent is gone: that is heard where its orders end, and cleared away after
+        os.write(1, json.dumps(line).encode() + b"\n")
 
 
 if __name__ == "__main__":
