@@ -201,3 +201,40 @@ def test_many_objects_do_not_take_a_connection_each(postgres_urls, postgres_serv
     run(move)
     assert most
     assert most[0] <= 4
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [(0, None), (1, "The 1 row rejected before stays rejected"), (2, "The 2 rows rejected before stay rejected")],
+)
+def test_the_ways_out_of_a_half_done_object_say_that_its_rejects_stay(numbers, limit: int, said: str | None) -> None:
+    def version(code: str) -> Migration:
+        """Refuses 4, 5 and 6, each in its own batch, so that as many are committed as the limit allows."""
+        move = Migration("move", source=numbers.source.url, target=numbers.target.url, batch_rows=1, max_rejects=limit)
+
+        def n(row):
+            if row["id"] in {4, 5, 6}:
+                raise Reject("no")
+            return row
+
+        def otherwise(row):
+            return row | {"code": "x"}
+
+        otherwise.__name__ = "n"
+        move.object(source=Table("n", key="id"), target=Table("n", key="id"))(n if code == "n" else otherwise)
+        return move
+
+    with pytest.raises(Fatal, match="was not committed") as too_many:
+        run(version("n"))
+    with pytest.raises(DefinitionChanged, match="half done") as changed:
+        run(version("otherwise"))
+
+    for stopped in (too_many, changed):
+        hint = stopped.value.hint or ""
+        if said is None:
+            assert "rejected" not in hint
+        else:
+            assert said in hint
+            assert "unless the object is rewound (milepost rewind FILE n)." in hint
+    run(version("otherwise"), accept_changed=frozenset({"n"}))
+    assert ids(numbers) == [each for each in range(1, 11) if not 4 <= each < 4 + limit]

@@ -1,4 +1,4 @@
-"""How many rejects an object may have. Pure."""
+"""How many rejects an object may have, and what is said of those that it has. Pure."""
 
 from __future__ import annotations
 
@@ -21,3 +21,11 @@ def allowed(max_rejects: int | str, rows: int) -> int:
             hint='Write max_rejects=100 or max_rejects="2%".',
         )
     return int(rows * float(share.group(1)) / 100)
+
+
+def stay_rejected(name: str, rejected: int) -> str:
+    """What to add to the ways out of an object of which so many rows are rejected durably; "" where none are."""
+    if not rejected:
+        return ""
+    stay = "1 row rejected before stays" if rejected == 1 else f"{rejected:,} rows rejected before stay"
+    return f" The {stay} rejected, whatever is mended, unless the object is rewound (milepost rewind FILE {name})."

@@ -19,7 +19,7 @@ from milepost.migration.check import check_columns
 from milepost.migration.fresh import fresh_of, note_fresh
 from milepost.migration.gather import BatchLimits, gather
 from milepost.migration.keys import decode, encode, readable
-from milepost.migration.limit import allowed
+from milepost.migration.limit import allowed, stay_rejected
 from milepost.migration.object import Object
 from milepost.migration.outside import Outside
 from milepost.migration.pin import Pin
@@ -263,7 +263,8 @@ class Batches:
             f" {before.rejected + len(rejects)} rows are rejected and {limit} are allowed."
             f" The first of this batch, key {key}, stage {first.stage}: {first.reason}",
             hint="Mend the data or the function, or allow rejects (max_rejects=100, or a share such as"
-            ' max_rejects="2%"), and run the same command again.',
+            ' max_rejects="2%"), and run the same command again.'
+            + stay_rejected(self.route.object.name, before.rejected),
         )
 
     def _prove_fresh(self, batch: Restructured) -> None:

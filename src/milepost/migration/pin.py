@@ -10,6 +10,7 @@ from milepost.errors import DefinitionChanged
 from milepost.jobs.state import JSON, State
 from milepost.migration.definition import definition, difference
 from milepost.migration.keys import encode
+from milepost.migration.limit import stay_rejected
 from milepost.migration.object import Object
 from milepost.migration.source import Source
 
@@ -57,11 +58,12 @@ def reads_otherwise(pin: Pin, now: JSON) -> bool:
 
 
 def check_definition(
-    each: Object, state: State, pin: Pin | None, database: str | None, *, accepted: bool
+    each: Object, state: State, pin: Pin | None, database: str | None, *, accepted: bool, rejected: int = 0
 ) -> str | None:
     """What to tell of a complete object that is declared otherwise now; None where there is nothing to tell.
 
     ``database`` is the one that its source is in now. ``accepted``: a half-done one may go on under the new definition.
+    ``rejected``: how many of its rows are rejected durably.
 
     Raises DefinitionChanged, with the difference and the ways out, where the object is half done.
     """
@@ -80,6 +82,7 @@ def check_definition(
         raise DefinitionChanged(
             f"{each.name} is half done, and is not declared as it was when it started:\n{changes}",
             hint=f"Three ways out: go on with the new definition for the rest (--accept-changed {each.name}), start the"
-            f" object again (milepost rewind FILE {each.name}), or put the old definition back.",
+            f" object again (milepost rewind FILE {each.name}), or put the old definition back."
+            + stay_rejected(each.name, rejected),
         )
     return f"{each.name} is complete and was moved under another definition; rewind it to move it again:\n{changes}"

@@ -130,7 +130,8 @@ class Migrating:
     def _check_definition(self, each: Object) -> None:
         accepted = each.name in self.accepted
         progress, pin, place = self.known.progress(each), self.known.pinned(each), self.places.read_from(each)
-        told = check_definition(each, progress, pin, place, accepted=accepted)
+        rejected = self.known.record(each.name).counts.rejected
+        told = check_definition(each, progress, pin, place, accepted=accepted, rejected=rejected)
         if told:
             self.told[each.name] = told
 
