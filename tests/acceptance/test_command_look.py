@@ -126,13 +126,15 @@ def test_the_status_tells_of_a_table_that_was_emptied(folder: Path) -> None:
     with closing(sqlite3.connect(folder / "new.db")) as new, new:
         new.execute("DELETE FROM customer")
 
-    said = "customer is complete, and its table customer is empty now, though 38 rows were loaded into it"
+    said = "customer is complete, but its table customer holds no row, though 38 were loaded into it"
     (told,) = milepost(folder, "status", "crm.py", "--json").document["told"]
     assert told.startswith(said)
     assert said in " ".join(milepost(folder, "status", "crm.py").out.split())
     again = milepost(folder, "run", "crm.py")
     assert again.status == 0
-    assert said in again.err
+    assert again.err.splitlines()[0] == f"{said}: milepost rewind FILE customer moves it again."
+    assert "nothing was left to do, but see what is told above of customer.\n" in again.err
+    assert "customer: customer" not in again.err + milepost(folder, "plan", "crm.py").out
 
 
 def test_looking_writes_nothing_even_beside_a_killed_run(folder: Path) -> None:

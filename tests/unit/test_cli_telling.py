@@ -102,6 +102,7 @@ def test_an_object_that_had_committed_nothing_does_not_claim_to_resume() -> None
 def test_what_was_told_is_announced_with_its_place() -> None:
     assert announcement(View(), Told(message="look")) == "look"
     assert announcement(View(), Told(message="look", path="invoice")) == "invoice: look"
+    assert announcement(View(), Told(message="invoice is complete", path="invoice")) == "invoice is complete"
 
 
 def test_starts_and_ends_have_lines_and_the_job_itself_has_none() -> None:

@@ -36,6 +36,11 @@ def duration(seconds: float) -> str:
     return f"{whole // DAY}d {whole % DAY // HOUR:02}h"
 
 
+def placed(path: str, message: str) -> str:
+    """What is said of a checkpoint, with its path in front unless the sentence begins with it."""
+    return message if not path or message.startswith(f"{path} ") else f"{path}: {message}"
+
+
 def moment(at: datetime | None) -> str:
     """A time of the store, in its own zone: "2026-11-23 12:28:44 UTC"."""
     return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S} {at.tzname() or ''}".rstrip()

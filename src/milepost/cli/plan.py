@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TextIO
 
-from milepost.cli.human import number
+from milepost.cli.human import number, placed
 from milepost.cli.lines import write_line
 from milepost.errors import PlanError
 from milepost.jobs.job import Job
@@ -62,4 +62,4 @@ def _draw(made: Plan) -> None:
         screen.print(f"{names}: {promise}", soft_wrap=True)
     for each in made.objects:
         for note in each.notes:
-            screen.print(f"{each.name}: {note}", soft_wrap=True)
+            screen.print(placed(each.name, note), soft_wrap=True)

@@ -18,7 +18,7 @@ from milepost.cli.view import Standing, View, branch_of, counted, is_only_counte
 from milepost.clock import Clock, SystemClock
 from milepost.databases.url import expand
 from milepost.errors import PlanError
-from milepost.jobs.event import CheckpointSkipped, Event
+from milepost.jobs.event import CheckpointSkipped, Event, Told
 from milepost.jobs.job import Job
 from milepost.jobs.state import JSON
 from milepost.jobs.stop import Stop, catch_signals
@@ -66,6 +66,7 @@ class Showing:
         self.objects = objects
         self.view = View()
         self.passed: list[CheckpointSkipped] = []  # not drawn yet
+        self.warned: list[str] = []  # objects of which something was told before the run began
         self.turn = threading.Lock()
         self.face: Face = choose_face(
             live=out is None or not out.isatty(), clock=clock, hide=self.hide, objects=objects
@@ -88,6 +89,8 @@ class Showing:
 
     def _show(self, event: Event) -> None:
         self._count()
+        if isinstance(event, Told) and event.path and not self.view.job:
+            self.warned.append(event.path)
         self.view = seen(self.view, event, self.clock.monotonic())
         with self._saying():
             self.face.show(event, self.view)
@@ -111,10 +114,11 @@ class Showing:
     def _complete(self, reference: str | None) -> None:
         self._summary()
         counts, took = total(self.view), self.clock.monotonic() - (self.view.started or self.clock.monotonic())
-        said = f"complete in {duration(took)}."
+        said = f"complete in {duration(took)}"
         if branch_of(self.view, "").standing is Standing.SKIPPED:
-            said = "complete already; nothing was left to do."
-        say_on_stderr(f"{self.view.job}: {said}", style="green")
+            said = "complete already; nothing was left to do"
+        but = f", but see what is told above of {', '.join(self.warned)}" if self.warned else ""
+        say_on_stderr(f"{self.view.job}: {said}{but}.", style="yellow" if but else "green")
         if counts.rejected:
             where = "" if reference is None else f": {other_command('rejects', reference)}"
             say_on_stderr(f"{rows(counts.rejected)} rejected, kept in the store{where}", style="yellow")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from milepost.cli.human import duration, key, number, rows
+from milepost.cli.human import duration, key, number, placed, rows
 from milepost.cli.view import Branch, View, branch_of, rate, seconds_left, share
 from milepost.jobs.event import (
     CheckpointCompleted,
@@ -33,7 +33,7 @@ def announcement(view: View, event: Event) -> str | None:  # noqa: PLR0911 - one
         case CheckpointStarted(path="", recovering=True, failure=failure):
             return f"{view.job}: recovering. The last run {ended_by(failure)}{_ago(view.paused_for)}."
         case Told(path=path, message=message):
-            return f"{path}: {message}" if path else message
+            return placed(path, message)
         case CheckpointStarted(path=path, recovering=True) if path:
             return f"{path}: {_resumes(event)}"
         case RollbackStarted(path=path):

@@ -29,13 +29,16 @@ def judge_empty(each: Object, record: Record, trouble: MilepostError | None, *, 
             return f"{each.name} is complete; its table {each.target.name} could not be looked at: {trouble.message}"
         raise trouble
     rows = record.counts.loaded + record.counts.unchanged
-    found = f"its table {each.target.name} is empty now, though {rows:,} rows were loaded into it"
     if complete:
-        return f"{each.name} is complete, and {found}. Nothing is loaded again unless it is rewound"
+        return (
+            f"{each.name} is complete, but its table {each.target.name} holds no row, though {rows:,} were loaded into"
+            f" it: milepost rewind FILE {each.name} moves it again."
+        )
     if accepted:
         return None
     raise PlanError(
-        f"{each.name} is half done, and {found}: somebody deleted them since",
+        f"{each.name} is half done, and its table {each.target.name} is empty now, though {rows:,} rows were loaded"
+        " into it: somebody deleted them since",
         hint=f"Three ways out: start the object again (milepost rewind FILE {each.name}), put the rows back, or go on"
         f" behind them, without them (--accept-changed {each.name}).",
     )
