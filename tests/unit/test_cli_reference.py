@@ -26,6 +26,14 @@ def test_the_reference_is_not_empty(text: str) -> None:
     assert text in reference()
 
 
+@pytest.mark.parametrize("accepted", ["declared otherwise", "emptied", "without those rows", "put back", "by upsert"])
+def test_the_option_that_accepts_changes_names_all_that_it_accepts(accepted: str) -> None:
+    (option,) = [each for each in milepost.commands["run"].params if each.name == "accept_changed"]
+
+    assert isinstance(option, click.Option)
+    assert accepted in (option.help or "")
+
+
 def test_no_command_promises_what_is_not_there_yet() -> None:
     assert set(milepost.commands) == {"run", "plan", "status", "rejects", "rewind", "crashtest", "demo", "init"}
 
