@@ -139,9 +139,9 @@ def milepost() -> None:
     "--accept-changed",
     metavar="OBJECT",
     multiple=True,
-    help="Go on with this half-done object although it is not as it was left: it is declared otherwise (the rest goes by"
-    " the new definition), its table was emptied (it goes on without those rows), or its store or target was put back to"
-    " an earlier state (it goes on by upsert, behind what is missing). May be given several times.",
+    help="Go on with this half-done object although it is not as it was left: it is declared otherwise (the rest goes "
+    "by the new definition), its table was emptied (it goes on without those rows), or its store or target was put "
+    "back to an earlier state (it goes on by upsert, behind what is missing). May be given several times.",
 )
 def run(asked: Asked, accept_changed: tuple[str, ...]) -> int:
     """Run the job until it is complete, recovering what an earlier run left half done.
