@@ -80,6 +80,15 @@ def test_a_run_after_a_rewind_does_not_claim_that_the_last_one_broke_off() -> No
     assert announcement(view_after((0, RUN)), event) == "crm: going on after a rewind 3m 12s ago."
 
 
+def test_a_try_after_another_in_the_same_run_is_not_said_to_follow_a_run() -> None:
+    first = start("", None, attempt=1)
+    second = start("", Failure(kind="error", message="no answer"))
+
+    assert announcement(view_after((0, RUN), (1, first), (2, second)), second) == (
+        "crm: recovering. The try before failed (no answer)."
+    )
+
+
 def test_what_is_told_before_the_run_started_is_announced_and_the_run_starts_as_ever() -> None:
     told = Told(message="customer is declared otherwise now; it is complete and stays as it is")
 

@@ -31,6 +31,8 @@ def announcement(view: View, event: Event) -> str | None:  # noqa: PLR0911 - one
         case CheckpointStarted(path="", recovering=True, failure=Failure(kind="rewound")):
             return f"{view.job}: going on after a rewind{_ago(view.paused_for)}."
         case CheckpointStarted(path="", recovering=True, failure=failure):
+            if branch_of(view, "").again:
+                return f"{view.job}: recovering. The try before {ended_by(failure)}."
             return f"{view.job}: recovering. The last run {ended_by(failure)}{_ago(view.paused_for)}."
         case Told(path=path, message=message):
             return placed(path, message)
@@ -100,7 +102,7 @@ def in_short(steps: Counted) -> str:
 
 
 def ended_by(failure: Failure | None) -> str:
-    """How the last run ended, as the end of a sentence."""
+    """How the last run, or try, ended, as the end of a sentence."""
     if failure is None or failure.kind == "killed":
         return "was killed"
     return "was interrupted" if failure.kind == "interrupted" else f"failed ({_first_line(failure.message)})"

@@ -48,6 +48,7 @@ DONE = frozenset({Standing.SKIPPED, Standing.COMPLETE})
 class Branch:
     """One checkpoint as it is drawn. Times are the clock's monotonic seconds.
 
+    ``again``: it was started before in this very run.
     ``before`` counts the rows that earlier attempts read. ``pace`` holds (time, rows read) of the latest seconds.
     ``folded`` and ``folded_counts`` tell of the complete checkpoints below this one that are no longer kept.
     """
@@ -56,6 +57,7 @@ class Branch:
     standing: Standing = Standing.WAITING
     attempt: int = 0
     recovering: bool = False
+    again: bool = False
     failure: Failure | None = None
     position: JSON = None
     expected: int | None = None
@@ -215,6 +217,7 @@ def _started(branch: Branch, event: CheckpointStarted, at: float) -> Branch:
         standing=Standing.RUNNING,
         attempt=event.attempt,
         recovering=event.recovering,
+        again=branch.started is not None,
         failure=event.failure,
         position=event.position,
         counts=event.counts,

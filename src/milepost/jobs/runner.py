@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from milepost.clock import Clock, SystemClock
@@ -15,10 +15,10 @@ from milepost.jobs.event import Emit, RunEnded, RunStarted, Told, ignore
 from milepost.jobs.failure import in_words
 from milepost.jobs.heartbeat import Heartbeat
 from milepost.jobs.insist import Insistence
-from milepost.jobs.recovery import recovers
+from milepost.jobs.recovery import last_failure, recovers
 from milepost.jobs.retry import PATIENT, Patience
 from milepost.jobs.session import Session
-from milepost.jobs.state import JSON
+from milepost.jobs.state import JSON, REWOUND, Failure
 from milepost.jobs.stop import Stop
 from milepost.jobs.store import Store
 
@@ -65,18 +65,27 @@ def this_process() -> str:
 
 
 def _announce(session: Session) -> None:
-    lease = session.lease
-    recovering = recovers(session.store.get(lease.job, ""))
-    paused = session.paused_for
+    lease, record = session.lease, session.store.get(session.lease.job, "")
+    recovering = recovers(record)
+    paused = _paused_for(session, last_failure(record)) if recovering else None
     session.emit(
         RunStarted(
             job=lease.job,
             epoch=lease.epoch,
             store=session.store.url,
             recovering=recovering,
-            paused_for=paused.total_seconds() if recovering and paused is not None else None,
+            paused_for=None if paused is None else paused.total_seconds(),
         )
     )
+
+
+def _paused_for(session: Session, failure: Failure | None) -> timedelta | None:
+    """Since the run that ``failure`` ended. A rewind since then was a run too, that started nothing and ended none."""
+    before = [run for run in session.store.runs(session.lease.job) if run.epoch < session.lease.epoch]
+    if failure == REWOUND or not before or before[-1].outcome != "rewound":
+        return session.paused_for
+    seen = next((run.seen_at for run in reversed(before) if run.outcome != "rewound"), None)
+    return None if seen is None else max(session.lease.acquired_at - seen, timedelta(0))
 
 
 def _run_root(session: Session, main: Callable[[Checkpoint], JSON], *, reopen: bool) -> JSON:
