@@ -326,7 +326,7 @@ def test_a_step_that_saves_its_position_apart_from_its_rows_is_found(company):
 
     assert {each.outcome for each in report.failures} == {"doubled"}
     assert {each.about for each in report.failures} == {("posted",)}
-    assert [each.step for each in report.suspects] == ['post["EMEA"]']
+    assert [(each.step, each.kind) for each in report.suspects] == [('post["EMEA"]', "transaction")]
     assert "too many: 'EMEA'" in "\n".join(report.failures[0].messages)
 
 
@@ -344,8 +344,10 @@ def test_a_sink_that_is_not_safe_to_send_to_twice_is_found_and_named(company):
     report = prove("post.py", choose=kills_at(Effect.SINK_WRITE))
 
     assert report.outcomes["different"] > 0
-    assert [each.step for each in report.suspects] == ["careless"]
+    assert [(each.step, each.kind) for each in report.suspects] == [("careless", "sink")]
     assert report.suspects[0].about == ("careless.txt",)
+    assert any(note.startswith("careful was handed a batch again in") for note in report.notes)
+    assert sum("sends for real" in line for line in report.for_real) == 2
 
 
 def test_what_hangs_is_ended_and_said_to_be_stuck(company):

@@ -9,13 +9,13 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from milepost.clock import SystemClock
-from milepost.crashtest.choose import scripts
+from milepost.crashtest.choose import scripts, spread
 from milepost.crashtest.compare import differences
 from milepost.crashtest.content import Content, Rows, digest
 from milepost.crashtest.fault import Effect, Fault, Kind, Moment, RandomKills, script_named
@@ -23,7 +23,7 @@ from milepost.crashtest.journal import Journal, read_journal
 from milepost.crashtest.report import Report, Round
 from milepost.crashtest.sqlite_copy import rows_in
 from milepost.crashtest.task import Task
-from milepost.crashtest.words import blame, failures, summary
+from milepost.crashtest.words import beyond, blame, failures, for_real, summary, verdict
 from milepost.errors import PlanError
 from milepost.jobs.ledger import Counts
 
@@ -34,9 +34,34 @@ def names(*kinds: Kind, points: int | None = None, random: int = 0) -> list[str]
     return [each.name for each in scripts(EFFECTS, kinds=kinds, points=points, random=random, seed=5)]
 
 
-def test_kills_come_before_and_after_every_effect_up_to_the_points() -> None:
-    assert names(Kind.KILL, points=2) == ["kill:before:1", "kill:after:1", "kill:before:2", "kill:after:2"]
+def test_kills_come_before_and_after_every_effect_or_some_from_the_first_to_the_last() -> None:
+    assert names(Kind.KILL, points=2) == ["kill:before:1", "kill:after:1", "kill:before:5", "kill:after:5"]
     assert len(names(Kind.KILL)) == 10
+
+
+@pytest.mark.parametrize(
+    ("effects", "points", "numbers"),
+    [
+        (87, 4, [1, 29, 58, 87]),
+        (5, 3, [1, 3, 5]),
+        (5, 4, [1, 2, 3, 5]),
+        (5, 1, [1]),
+        (5, 9, [1, 2, 3, 4, 5]),
+        (2, None, [1, 2]),
+    ],
+)
+def test_points_are_spread_over_the_whole_run(effects: int, points: int | None, numbers: list[int]) -> None:
+    assert list(spread(effects, points)) == numbers
+
+
+def test_slow_faults_are_played_at_the_first_and_last_of_the_points_too() -> None:
+    assert names(Kind.SLEEP, points=3) == ["sleep:before:1", "sleep:before:3", "sleep:before:5"]
+
+
+def test_a_report_of_some_points_says_how_to_have_all() -> None:
+    some, every = (replace(report(played(1)), points=points) for points in (2, 5))
+    assert "2 of 5 points, spread over the run; --points all for every one" in list(summary(some))
+    assert not any("--points" in line for line in summary(every))
 
 
 def test_an_answer_is_lost_only_where_something_was_committed() -> None:
@@ -215,3 +240,53 @@ def test_the_process_that_clears_away_does_so_when_nobody_listens_to_it(tmp_path
 
     assert template.returncode == 0
     assert not scratch.exists()
+
+
+def test_what_is_done_for_real_is_told_before() -> None:
+    told = list(for_real(replace(report(), steps={"author": 3, "check": 1}, sinks=frozenset({"author"})), 10))
+    assert told == [
+        "author's function sends for real, about 36 times in all; it can tell by MILEPOST_CRASHTEST=1",
+        "check's function runs for real, about 12 times in all; it can tell by MILEPOST_CRASHTEST=1",
+    ]
+
+
+def test_what_ran_more_than_once_is_told_and_bounds_the_verdict() -> None:
+    twice = [replace(played(number, a=1, b=1), steps={"a": 2, "b": 1}, at="b") for number in (1, 2)]
+    found = replace(report(*twice, played(3, a=2, b=1)), sinks=frozenset({"a"}))  # the third was killed before a began
+    assert beyond(found) == [
+        "a was handed a batch again in 2 rounds; what it wrote outside the scratch copies was not compared"
+    ]
+    assert verdict(found) == "same as far as could be compared"
+    assert beyond(replace(found, sinks=frozenset()))[0].startswith("a ran more than once in 2 rounds; what it did")
+    assert verdict(report(played(3, a=2, b=1))) == "same as the undisturbed run"
+    assert verdict(report(played(1), played(2, "lost"))).startswith("1 of 2 rounds did not")
+
+
+@pytest.mark.parametrize(
+    ("settings", "rolled_back", "advice"),
+    [
+        ({}, {}, "let it begin anew"),
+        ({"sinks": frozenset("a")}, {}, "upsert on its key, or ask by cp.in_doubt / cp.settle_by"),
+        ({"transactions": frozenset("a")}, {}, "cp.save(…) in cp.transaction()"),
+        ({"transactions": frozenset("a")}, {"a": 1}, "rollback ran and left log other than"),
+    ],
+)
+def test_advice_fits_what_the_step_is(settings, rolled_back, advice) -> None:
+    found = replace(report(replace(played(1, "different", ("log",), a=2), rollbacks=rolled_back)), **settings)
+    assert advice in blame(found.suspects[0])
+
+
+def test_two_runs_at_work_together_are_not_taken_for_one_that_ran_twice() -> None:
+    slept = replace(
+        played(1, "different", ("log",), a=2), script=Fault(kind=Kind.SLEEP, moment=Moment.BEFORE, number=1)
+    )
+    alone = blame(report(slept).suspects[0])
+    assert "together with the run that had taken over" in alone
+    assert "not safe to run twice" not in alone
+    assert "not safe to run twice" in blame(report(slept, played(2, "different", ("log",), a=2)).suspects[0])
+
+
+def test_a_journal_says_which_steps_used_a_transaction(tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path / "journal"))
+    journal.note(transaction="a")
+    assert read_journal(tmp_path / "journal").transactions == {"a"}

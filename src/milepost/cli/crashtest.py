@@ -17,7 +17,7 @@ from milepost.crashtest.declared import Declared
 from milepost.crashtest.fault import Fault, Kind
 from milepost.crashtest.prove import prove
 from milepost.crashtest.report import Report, Round
-from milepost.crashtest.words import blame, failures, summary
+from milepost.crashtest.words import blame, failures, summary, verdict
 from milepost.wiring.run import Urls
 
 EVERY = 10.0  # seconds between two lines about the progress
@@ -79,6 +79,9 @@ class Progress:
             case "declared", Declared():
                 self._learn([value.store, *value.read.values(), *value.written.values()])
                 say_on_stderr(f"{value.name}: copying what it reads and writes, and running it undisturbed, twice")
+            case "for real", tuple():
+                for line in value:
+                    say_on_stderr(line)
             case "rounds", int():
                 self._rounds = value
                 say_on_stderr(f"{number(value)} rounds, each on copies of its own")
@@ -101,6 +104,7 @@ def as_document(report: Report, again: Callable[[Round], str]) -> dict[str, Any]
         "ok": report.ok,
         "seed": report.seed,
         "effects": report.effects,
+        "points": report.points,
         "rows": report.rows,
         "seconds": report.seconds,
         "batch_rows": report.batch_rows,
@@ -110,7 +114,7 @@ def as_document(report: Report, again: Callable[[Round], str]) -> dict[str, Any]
         "steps": dict(report.steps),
         "rollbacks": dict(report.rollbacks),
         "suspects": [asdict(each) for each in report.suspects],
-        "notes": list(report.notes),
+        "notes": [*report.for_real, *report.notes],
         "rounds": [_round(each, again) for each in report.rounds],
     }
 
@@ -142,7 +146,7 @@ def _draw(report: Report, again: Callable[[Round], str], *, verbose: bool) -> No
         screen.print()
     most = None if verbose else MOST_FAILURES
     told = failures(report, again, most=most)
-    for text in (*summary(report), *map(blame, report.suspects), *told, *report.notes):
+    for text in (*summary(report), *map(blame, report.suspects), *told, *report.notes, verdict(report)):
         screen.print(text, soft_wrap=True)
 
 

@@ -13,18 +13,25 @@ DURABLE = (Effect.STORE_WRITE, Effect.COMMIT)
 def scripts(
     effects: Sequence[Effect], *, kinds: Collection[Kind], points: int | None, random: int, seed: int
 ) -> list[Script]:
-    """The rounds of a job with these effects, at the first ``points`` of them (None: at all)."""
-    upto = len(effects) if points is None else min(points, len(effects))
+    """The rounds of a job with these effects, at ``points`` of them (None: at all)."""
+    spread_points = spread(len(effects), points)
     chosen: list[Script] = []
     for kind in Kind:
         if kind in kinds:
-            numbers = _some(effects[:upto]) if kind in SLOW else range(1, upto + 1)
+            numbers = _some(effects, spread_points) if kind in SLOW else spread_points
             chosen += [
                 Fault(kind=kind, moment=moment, number=number)
                 for number in numbers
                 for moment in _moments(kind, effects[number - 1])
             ]
     return chosen + [RandomKills(seed=seed, number=number) for number in range(1, random + 1)]
+
+
+def spread(effects: int, points: int | None) -> Sequence[int]:
+    """Numbers of that many effects, evenly over all of them: the first, the last, and some between."""
+    if points is None or points >= effects:
+        return range(1, effects + 1)
+    return [1 + each * (effects - 1) // max(1, points - 1) for each in range(points)]
 
 
 def _moments(kind: Kind, effect: Effect) -> Iterator[Moment]:
@@ -35,10 +42,10 @@ def _moments(kind: Kind, effect: Effect) -> Iterator[Moment]:
         yield Moment.AFTER
 
 
-def _some(effects: Sequence[Effect]) -> list[int]:
-    """The first and the last of every kind of effect."""
+def _some(effects: Sequence[Effect], numbers: Sequence[int]) -> list[int]:
+    """Of those numbers the first and the last of every kind of effect."""
     chosen = set()
     for effect in dict.fromkeys(effects):
-        places = [number for number, each in enumerate(effects, start=1) if each is effect]
-        chosen |= {places[0], places[-1]}
+        places = [number for number in numbers if effects[number - 1] is effect]
+        chosen |= {*places[:1], *places[-1:]}
     return sorted(chosen)

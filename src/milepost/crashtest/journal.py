@@ -30,7 +30,8 @@ class Told:
     ``effects`` are those that it came to, with what each was about. ``at`` is the number of the one at which the fault
     was played, None where the run ended before. ``rows`` were read after the run had begun. ``steps`` (writes of a Sink
     among them) and ``rollbacks`` count the calls of the user's functions, by path. ``end`` is "complete", "failed", or
-    "" where the process could not say it any more. ``answer`` is what a process says that was only asked.
+    "" where the process could not say it any more. ``transactions`` are paths that used cp.transaction() or cp.each().
+    ``answer`` is what a process says that was only asked.
     """
 
     effects: tuple[tuple[Effect, str], ...]
@@ -42,6 +43,7 @@ class Told:
     error: str
     hint: str | None = None
     answer: Mapping[str, Any] | None = None
+    transactions: frozenset[str] = frozenset()
 
     @property
     def hit(self) -> tuple[str, str]:
@@ -65,5 +67,6 @@ def read_journal(file: Path) -> Told:
         end=ends[0]["end"] if ends else "",
         error=ends[0]["error"] if ends else "",
         hint=ends[0].get("hint") if ends else None,
+        transactions=frozenset(line["transaction"] for line in lines if "transaction" in line),
         answer=next((line["answer"] for line in lines if "answer" in line), None),
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from milepost.clock import SystemClock
-from milepost.crashtest.choose import scripts
+from milepost.crashtest.choose import scripts, spread
 from milepost.crashtest.compare import differences, varying
 from milepost.crashtest.connections import real_place
 from milepost.crashtest.content import LeftOut, content_of, filled_columns, numbered_columns
@@ -23,6 +23,7 @@ from milepost.crashtest.report import Report, Round
 from milepost.crashtest.rounds import Course, Stage, Undisturbed, play, run_undisturbed
 from milepost.crashtest.scratch import Place, Scratch, scratch_folder
 from milepost.crashtest.task import Task
+from milepost.crashtest.words import beyond, for_real
 from milepost.errors import PlanError
 from milepost.wiring.find import split
 from milepost.wiring.run import NO_URLS, Urls
@@ -78,13 +79,13 @@ def prove(
 ) -> Report:
     """Crash test the job that ``reference`` names (FILE, FILE:NAME or module:name) on scratch copies; the report.
 
-    ``points``: faults at the first so many effects, or "all". ``random`` rounds are killed at moments drawn from
-    ``seed`` (one is drawn and reported where none is given). ``faults`` are names of Kind. ``choose`` is given the
+    ``points``: faults at so many effects, spread over the run, or "all". ``random`` rounds are killed at moments drawn
+    from ``seed`` (one is drawn and reported where none is given). ``faults`` are names of Kind. ``choose`` is given the
     undisturbed run's effects and gives the rounds instead of all that. ``replay`` plays the round of that name alone.
     ``openers`` is "module:name" of other Openers than those by URL, ``python_path`` where such modules are found.
     ``batch_rows`` makes batches small, so that there is something to break between them. A run that takes longer than
-    ``limit`` seconds counts as stuck. ``tell`` hears ("declared", Declared), ("undisturbed", Undisturbed), ("rounds",
-    how many) and ("round", Round) as they come.
+    ``limit`` seconds counts as stuck. ``tell`` hears ("declared", Declared), ("undisturbed", Undisturbed), ("for
+    real", lines of what user code does for real), ("rounds", how many) and ("round", Round) as they come.
 
     Raises PlanError where the job cannot be tested: it cannot be loaded or copied, or does not complete undisturbed.
     """
@@ -131,8 +132,7 @@ def _proven(wanted: Wanted, root: Path, launcher: Launcher, tell: Tell) -> Repor
         stage = replace(stage, limit=SHORTEST + 20 * undisturbed.seconds)
     effects = [effect for effect, _ in undisturbed.told.effects]
     chosen = _chosen(wanted, effects)
-    tell("rounds", len(chosen))
-    return Report(
+    report = Report(
         job=declared.name,
         seed=wanted.seed,
         effects=len(effects),
@@ -141,9 +141,17 @@ def _proven(wanted: Wanted, root: Path, launcher: Launcher, tell: Tell) -> Repor
         batch_rows=wanted.batch_rows or declared.batch_rows,
         steps=undisturbed.told.steps,
         rollbacks=undisturbed.told.rollbacks,
-        rounds=tuple(_played(stage, chosen, undisturbed, tell)),
+        rounds=(),
         notes=(*scratch.notes, *_notes(undisturbed.left_out)),
+        points=None if wanted.replay or wanted.choose else len(spread(len(effects), wanted.points)),
+        sinks=frozenset(about for effect, about in undisturbed.told.effects if effect is Effect.SINK_WRITE),
+        transactions=undisturbed.told.transactions,
     )
+    real = tuple(for_real(report, len(chosen)))
+    tell("for real", real)
+    tell("rounds", len(chosen))
+    report = replace(report, rounds=tuple(_played(stage, chosen, undisturbed, tell)))
+    return replace(report, for_real=real, notes=(*report.notes, *beyond(report)))
 
 
 def _chosen(wanted: Wanted, effects: list[Effect]) -> list[Script]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from milepost.crashtest.fault import Script
+from milepost.crashtest.fault import Effect, Fault, Kind, Moment, Script
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +44,17 @@ class Round:
 
 @dataclass(frozen=True, kw_only=True)
 class Suspect:
-    """A step that seems not to be safe to run twice: what differs, differs in rounds where it ran more than once."""
+    """A step that seems not to be safe to run twice: what differs, differs in rounds where it ran more than once.
+
+    ``kind`` is "sink", "rollback" (it has one, which ran), "transaction" (it used cp.transaction() or cp.each()) or
+    "step". ``together``: only in rounds where two runs were at work at once, because one had slept past its lease.
+    """
 
     step: str
     about: tuple[str, ...]
     rounds: int
+    kind: str = "step"
+    together: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +62,10 @@ class Report:
     """All of a crash test. ``effects`` is how many the undisturbed run had, ``rows`` how many it read.
 
     ``steps`` and ``rollbacks`` say how often each ran undisturbed. ``notes`` are for people: what is left out of the
-    comparison, and why. ``batch_rows`` is the most that is read again after a kill.
+    comparison, and why. ``points`` is at how many of the effects faults were played, None where the rounds were named
+    one by one. ``for_real`` tells which functions of the user's were
+    run for real. ``sinks`` are objects whose target is the user's function, ``transactions`` the steps that used
+    cp.transaction() or cp.each(). ``batch_rows`` is the most that is read again after a kill.
     """
 
     job: str
@@ -69,6 +78,10 @@ class Report:
     rollbacks: Mapping[str, int]
     rounds: tuple[Round, ...]
     notes: tuple[str, ...] = ()
+    points: int | None = None
+    for_real: tuple[str, ...] = ()
+    sinks: frozenset[str] = frozenset()
+    transactions: frozenset[str] = frozenset()
 
     @property
     def ok(self) -> bool:
@@ -95,6 +108,14 @@ class Report:
     def suspects(self) -> tuple[Suspect, ...]:
         return suspects(self)
 
+    @property
+    def repeated(self) -> dict[str, int]:
+        """In how many rounds each step, or Sink, was run more often than undisturbed."""
+        found = Counter[str]()
+        for each in self.rounds:
+            found.update(name for name in _ran_again(each, self) if _began(each, name) > self.steps.get(name, 0))
+        return dict(found)
+
 
 def suspects(report: Report) -> tuple[Suspect, ...]:
     """The steps that explain most: of those that ran more often than undisturbed in a round that differs.
@@ -109,10 +130,34 @@ def suspects(report: Report) -> tuple[Suspect, ...]:
             blamed.setdefault(step, []).append(each)
     return tuple(
         Suspect(
-            step=step, about=tuple(dict.fromkeys(name for each in rounds for name in each.about)), rounds=len(rounds)
+            step=step,
+            about=tuple(dict.fromkeys(name for each in rounds for name in each.about)),
+            rounds=len(rounds),
+            kind=_kind(step, report),
+            together=all(_at_once(each) for each in rounds),
         )
         for step, rounds in sorted(blamed.items(), key=lambda item: -len(item[1]))
     )
+
+
+def _kind(step: str, report: Report) -> str:
+    if step in report.sinks:
+        return "sink"
+    if any(each.rollbacks.get(step) for each in report.rounds):
+        return "rollback"
+    return "transaction" if step in report.transactions else "step"
+
+
+def _at_once(each: Round) -> bool:
+    """Whether a run that had slept went on beside the one that had taken over."""
+    return isinstance(each.script, Fault) and each.script.kind is Kind.SLEEP and bool(each.effect)
+
+
+def _began(each: Round, step: str) -> int:
+    """How often the function itself was entered: a kill or an error just before it came first."""
+    script = each.script
+    before = isinstance(script, Fault) and script.moment is Moment.BEFORE and script.kind in (Kind.KILL, Kind.ERROR)
+    return each.steps[step] - (before and each.at == step and each.effect in (Effect.STEP, Effect.SINK_WRITE))
 
 
 def _ran_again(each: Round, report: Report) -> set[str]:

@@ -20,6 +20,7 @@ Function = Callable[..., Any]
 
 def count_steps(job: Job | Migration, player: Player) -> None:
     """Make every step, rollback and write of a Sink, as the user wrote it, an effect."""
+    _note_transactions(player)
     if isinstance(job, Migration):
         for steps in (job.first, job.between, job.last):
             steps[:] = [replace(step, function=_counted(step.function, Effect.STEP, player)) for step in steps]
@@ -46,6 +47,24 @@ def use_scratch(job: Job | Migration, databases: Mapping[str, str], batch_rows: 
             scratch = databases.get(place_of(getattr(place, "database", None)) or "")
             if scratch is not None:
                 object.__setattr__(place, "database", scratch)  # likewise
+
+
+def _note_transactions(player: Player) -> None:
+    """Let the journal say which steps used cp.transaction() or cp.each(): this process runs one job, once."""
+    noted: set[str] = set()
+
+    def noting(method: Function) -> Function:
+        @functools.wraps(method)
+        def call(cp: Checkpoint, *arguments: Any, **settings: Any) -> Any:
+            if cp.path not in noted:
+                noted.add(cp.path)
+                player.journal.note(transaction=cp.path)
+            return method(cp, *arguments, **settings)
+
+        return call
+
+    for name in ("transaction", "each"):
+        setattr(Checkpoint, name, noting(getattr(Checkpoint, name)))
 
 
 def _counted(function: Function, effect: Effect, player: Player) -> Function:

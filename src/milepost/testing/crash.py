@@ -15,7 +15,7 @@ import pytest
 
 from milepost.crashtest.prove import prove
 from milepost.crashtest.report import Report, Round
-from milepost.crashtest.words import blame, failures, summary
+from milepost.crashtest.words import blame, failures, summary, verdict
 
 MOST = 20  # failures shown
 
@@ -42,4 +42,10 @@ def _told(report: Report, reference: str) -> list[str]:
     def again(each: Round) -> str:
         return f"crashtest({reference!r}, replay={each.replay!r})"
 
-    return [*summary(report), *map(blame, report.suspects), *failures(report, again, most=MOST), *report.notes]
+    return [
+        *summary(report),
+        *map(blame, report.suspects),
+        *failures(report, again, most=MOST),
+        *report.notes,
+        verdict(report),
+    ]
