@@ -1,6 +1,8 @@
 """Errors as they are shown: their exit status, the user's own lines, no password."""
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -132,3 +134,24 @@ def test_the_same_command_is_named_only_where_it_can_go_on(
 
     assert ("Run the same command again to resume" in said) == resumes
     assert ("What is committed stays." in said) == (not isinstance(error, KeyboardInterrupt))
+
+
+def test_no_frame_of_a_compiled_driver_is_shown_as_the_users() -> None:
+    code = compile("raise OSError('the server closed the connection')", "psycopg_binary/_psycopg/waiting.pyx", "exec")
+    with pytest.raises(OSError, match="closed") as caught:
+        exec(code)
+    fatal = Fatal("the server at db:5432 has gone")
+    fatal.__cause__ = caught.value.with_traceback(caught.tb.tb_next)
+
+    assert list(users_frames(fatal)) == []
+
+
+def test_what_psycopg_logs_is_not_beside_what_the_command_says() -> None:
+    log = "import logging; logging.getLogger('psycopg').warning('error ignored in rollback')"
+    quiet = f"from milepost.cli import main; main(['--version']); {log}"
+    said = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr
+        for code in (log, quiet)
+    ]
+
+    assert said == ["error ignored in rollback\n", ""]

@@ -308,9 +308,10 @@ def init(file: Path) -> int:
 
 def carry_out(arguments: Sequence[str] | None) -> int:
     """Run the command; the exit status. Wrong usage is told with any password hidden."""
-    from milepost.cli.streams import end_output, open_missing
+    from milepost.cli.streams import end_output, open_missing, quiet_drivers
 
     open_missing()
+    quiet_drivers()
     try:
         status = _carried_out(arguments)
     finally:

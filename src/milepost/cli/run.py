@@ -13,7 +13,7 @@ from milepost.cli.face import Face, choose_face
 from milepost.cli.human import duration, rows
 from milepost.cli.lines import as_document, write_line
 from milepost.cli.report import error_document, say_on_stderr, show_explanation
-from milepost.cli.streams import fall_silent, open_missing, unheard
+from milepost.cli.streams import fall_silent, open_missing, quiet_drivers, unheard
 from milepost.cli.view import Standing, View, branch_of, counted, is_only_counted, seen, total
 from milepost.clock import Clock, SystemClock
 from milepost.databases.url import expand
@@ -41,6 +41,7 @@ def run_and_draw(
     Events go to ``out`` as JSON lines where it is given. ``reference`` is the FILE that the command was given.
     """
     open_missing()
+    quiet_drivers()
     clock = SystemClock()
     shown = Showing(clock=clock, urls=known_urls(job, urls), out=out, objects=_objects(job))
     stop = Stop()

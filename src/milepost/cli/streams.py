@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,11 @@ def open_missing() -> None:
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - it stays open to the end
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - it stays open to the end
+
+
+def quiet_drivers() -> None:
+    """Keep what psycopg logs of its own troubles out of standard error, unless the user's program wants its logs."""
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
 def fall_silent(number: int) -> None:

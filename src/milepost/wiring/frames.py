@@ -10,6 +10,7 @@ from pathlib import Path
 from milepost.errors import MilepostError
 
 OURS = str(Path(__file__).parents[1])
+COMPILED = (".pyx", ".pxd", ".pxi")
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
@@ -27,8 +28,8 @@ def users_frames(error: BaseException) -> Iterator[str]:
 
 
 def is_users(filename: str) -> bool:
-    """Whether a file is the user's: neither ours, nor a library's."""
-    return not filename.startswith(("<", OURS, *LIBRARIES))
+    """Whether a file is the user's: neither ours, nor a library's, of which compiled parts say no folder."""
+    return not filename.startswith(("<", OURS, *LIBRARIES)) and not filename.endswith(COMPILED)
 
 
 def name_of(error: BaseException) -> str:
