@@ -257,3 +257,12 @@ def test_a_changed_function_that_sends_is_a_changed_object(letters, office) -> N
         run(crm)
     run(crm, accept_changed=frozenset({"letter"}))
     assert sorted(office.letters) == list(range(1, 9))
+
+
+def test_the_plan_of_a_started_sink_does_not_claim_to_know_what_it_holds(letters, office) -> None:
+    office.dies_at = (2, "before")
+    with pytest.raises(Dies):
+        letters.run()
+    [each] = plan(letters.migration()).objects
+    assert each.done.read == 3
+    assert each.notes == ()

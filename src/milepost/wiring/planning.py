@@ -10,7 +10,7 @@ from milepost.migration.fresh import fresh_of
 from milepost.migration.move import Route
 from milepost.migration.object import Object
 from milepost.migration.plan import EXACTLY_ONCE, REPLAYED, SENT_AGAIN, SETTLED, ObjectPlan
-from milepost.migration.table import Rows
+from milepost.migration.table import Rows, Sink
 from milepost.wiring.ends import connect_read_only
 from milepost.wiring.known import Known
 from milepost.wiring.places import Places
@@ -65,7 +65,7 @@ def _promise(each: Object, places: Places) -> str:
 
 
 def _notes(each: Object, *, fresh: bool) -> Iterator[str]:
-    if not fresh:
+    if not fresh and not isinstance(each.target, Sink):  # nobody knows what a Sink was sent
         key = ", ".join(each.target_key)
         yield f"{each.target.name} holds rows already: rows are upserted on ({key}), the later of two with one key last"
     if isinstance(each.source, Rows):
