@@ -19,7 +19,10 @@ from __future__ import annotations
 import re
 
 _URL_PASSWORD = re.compile(r"(?<=://)([^\s/@:]*):(?:\S*|[^/\n]*|(?!\d+[/?\s])[^\n]*)@")
-_NAMED_PASSWORD = re.compile(r"(?i)((?:pass\w*|secret\w*|token|pwd)\s*=\s*)(?:'[^']*'|\"[^\"]*\"|[^&\s]*)")
+# A quote at the end may be that of the sentence around it, and stays.
+_NAMED_PASSWORD = re.compile(
+    r"(?i)((?:pass\w*|secret\w*|token|pwd)\s*=\s*)(?:'[^']*'|\"[^\"]*\"|[^&\s]*?(?=['\"]?(?:[&\s]|$)))"
+)
 
 
 class MilepostError(Exception):
@@ -92,4 +95,9 @@ class Interrupted(KeyboardInterrupt):
 
 def mask(text: str) -> str:
     """``text`` as it may be stored and shown: passwords in URLs, and after ``password=``, become ``***``."""
-    return _NAMED_PASSWORD.sub(r"\1***", _URL_PASSWORD.sub(r"\1:***@", text))
+    return mask_named(_URL_PASSWORD.sub(r"\1:***@", text))
+
+
+def mask_named(text: str) -> str:
+    """``text`` without the passwords that stand after ``password=`` or the like."""
+    return _NAMED_PASSWORD.sub(r"\1***", text)

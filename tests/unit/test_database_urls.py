@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from milepost.databases.url import expand, hide_password, same_database, scheme, sqlite_path
-from milepost.errors import PlanError
+from milepost.errors import PlanError, mask
 from milepost.wiring.open import open_store
 
 
@@ -60,6 +60,17 @@ def test_a_password_is_never_shown(url):
     shown = hide_password(url)
     assert "hunter2" not in shown
     assert "***" in shown
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_the_quote_around_a_connection_string_stays_whole(quote):
+    said = f"{quote}host=127.0.0.1 password=hunter2{quote} is not a database URL"
+    assert mask(said) == f"{quote}host=127.0.0.1 password=***{quote} is not a database URL"
+    with pytest.raises(PlanError, match=r"^'host=127.0.0.1 password=\*\*\*' is not a database URL"):
+        scheme("host=127.0.0.1 password=hunter2")
+    with pytest.raises(PlanError) as refused:
+        scheme("host=127.0.0.1 password='hunter2 hunter3'")
+    assert "hunter" not in str(refused.value)
 
 
 @pytest.mark.parametrize("url", ["sqlite:////data/a.db", "postgresql://user@host:5432/db", "postgresql:///db"])

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from milepost.errors import PlanError
+from milepost.errors import PlanError, mask_named
 
 SCHEMES = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql", "memory": "memory"}
 
@@ -53,7 +53,7 @@ def hide_password(url: str) -> str:
     """The URL as it may be shown: the password, and values of parameters that look like one, become ``***``."""
     start = r"(?<=//)" if "//" in url else r"^"  # a URL that lacks its scheme may hold a password all the same
     shown = re.sub(start + r"([^/@]*?):.*@", r"\1:***@", url, count=1)
-    return re.sub(r"(?i)((?:pass\w*|secret\w*|token|pwd)=)[^&\s]*", r"\1***", shown)
+    return mask_named(shown)
 
 
 def same_database(one: str, other: str) -> bool:
