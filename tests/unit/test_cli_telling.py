@@ -1,8 +1,10 @@
 """What is said of events in lines of text."""
 
+from datetime import UTC, datetime, timedelta, timezone
+
 import pytest
 
-from milepost.cli.human import duration, key, number, rows, value
+from milepost.cli.human import duration, key, moment, number, rows, value
 from milepost.cli.telling import announcement, line, progress
 from milepost.cli.view import View, branch_of, seen
 from milepost.jobs.event import (
@@ -18,6 +20,7 @@ from milepost.jobs.event import (
 )
 from milepost.jobs.ledger import Counts
 from milepost.jobs.state import Failure
+from milepost.stores.holding import held_by
 
 RUN = RunStarted(job="crm", epoch=3, store="sqlite:///x.db", recovering=True, paused_for=192.0)
 
@@ -50,6 +53,14 @@ def test_durations_show_their_two_largest_units(seconds: float, text: str) -> No
 
 def test_numbers_have_their_commas() -> None:
     assert (number(336_776), number(None), rows(1), rows(2_000)) == ("336,776", "?", "1 row", "2,000 rows")
+
+
+@pytest.mark.parametrize("hours", [0, 2, -5])
+def test_a_time_has_one_form_whatever_its_zone(hours: int) -> None:
+    at = datetime(2026, 11, 23, 16, 45, 47, 120_000, tzinfo=UTC).astimezone(timezone(timedelta(hours=hours)))
+
+    assert moment(at) == "2026-11-23 16:45:47 UTC"
+    assert "until 2026-11-23 16:45:47 UTC and" in held_by("crm", "host pid 1", at).message
 
 
 def test_a_key_reads_as_its_values_and_a_position_of_a_step_as_json() -> None:

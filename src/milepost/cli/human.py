@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 
 from milepost.jobs.state import JSON
 
@@ -42,8 +42,8 @@ def placed(path: str, message: str) -> str:
 
 
 def moment(at: datetime | None) -> str:
-    """A time of the store, in its own zone: "2026-11-23 12:28:44 UTC"."""
-    return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S} {at.tzname() or ''}".rstrip()
+    """A time of the store: "2026-11-23 12:28:44 UTC"."""
+    return "" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def value(document: JSON, *, width: int = 60) -> str:

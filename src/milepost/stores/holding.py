@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from milepost.errors import LeaseHeld, LeaseLost, StoreError
 from milepost.jobs.lease import Lease
@@ -28,7 +28,7 @@ class Holding:
 
 def held_by(job: str, holder: str, until: datetime) -> LeaseHeld:
     """The error for a second run."""
-    shown = until.isoformat(sep=" ", timespec="seconds")
+    shown = f"{until.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     return LeaseHeld(
         f"job {job!r} is being run by {holder}, which holds the lease until {shown} and renews it",
         hint="Wait for that run, or stop it. If it is dead or stopped, run the same command again after that time.",
