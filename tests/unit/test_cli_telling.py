@@ -136,6 +136,14 @@ def test_starts_and_ends_have_lines_and_the_job_itself_has_none() -> None:
     assert line(view, CheckpointCompleted(path="", counts=Counts())) is None
 
 
+def test_a_resumed_object_that_is_complete_tells_of_this_run_and_of_all() -> None:
+    done = CheckpointCompleted(path="invoice", counts=Counts(read=200_000, loaded=200_000))
+    resumed = start("invoice", Failure(kind="killed", message=""), position=[88_000], read=88_000)
+    view = view_after((0, RUN), (1, resumed), (4.3, done))
+
+    assert line(view, done) == "invoice: complete, 112,000 rows in 3.3s (200,000 in all)"
+
+
 def test_progress_shows_share_rows_rate_time_left_and_rejects() -> None:
     counts = Counts(read=61, loaded=59, rejected=2)
     view = view_after(

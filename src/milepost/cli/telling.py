@@ -56,7 +56,7 @@ def line(view: View, event: Event) -> str | None:
         case CheckpointSkipped(counts=counts) if path:
             return f"{path}: complete already{_read(counts)}"
         case CheckpointCompleted(counts=counts) if path:
-            return f"{path}: complete{_read(counts)}{_took(branch)}"
+            return f"{path}: complete{_read_now(branch, counts)}"
         case CheckpointFailed(failure=failure) if path:
             return f"{path}: {ended(failure)}"
         case _:
@@ -127,6 +127,13 @@ def _ago(seconds: float | None) -> str:
 
 def _read(counts: Counts) -> str:
     return f", {rows(counts.read)}" if counts.read else ""
+
+
+def _read_now(branch: Branch, counts: Counts) -> str:
+    """What this run read and how long it took; where it resumed, also what all runs read."""
+    if not branch.before:
+        return f"{_read(counts)}{_took(branch)}"
+    return f", {rows(counts.read - branch.before)}{_took(branch)} ({number(counts.read)} in all)"
 
 
 def _took(branch: Branch) -> str:
