@@ -353,9 +353,9 @@ def test_a_sink_that_is_not_safe_to_send_to_twice_is_found_and_named(company):
 def test_what_hangs_is_ended_and_said_to_be_stuck(company):
     add(company, HANGING)
     began = time.monotonic()
-    report = prove("crm.py", replay="kill:before:999", limit=5)
-    effects = report.effects  # the third to last is the write that completes the step
+    effects = prove("crm.py", replay="kill:before:1", limit=5).effects
 
+    # the third to last is the write that completes the step
     report = prove("crm.py", replay=f"kill:before:{effects - 2}", limit=5)
 
     assert [each.outcome for each in report.rounds] == ["stuck"]
@@ -438,6 +438,8 @@ def test_the_command_gives_one_json_object_and_status_0_when_all_is_the_same(com
         (["crm.py", "--points", "0"], "neither a number"),
         (["crm.py", "--faults", "flood"], "none of kill"),
         (["crm.py", "--replay", "kill:17"], "names no round"),
+        (["crm.py", "--replay", "kill:before:9999"], "is not reached"),
+        (["crm.py", "--replay", "drop:after:1"], "there is no drop after"),
         (["nowhere.py"], "is not there"),
         (["crm.py", "--source", "sqlite:///nowhere.db"], "nowhere.db"),
     ],
@@ -467,12 +469,16 @@ def test_whatever_ends_the_command_leaves_no_process_and_no_scratch(company, scr
         assert time.monotonic() < deadline
         SystemClock().sleep(0.02)
     process.send_signal(number)
-    process.communicate(timeout=60)
+    _, said = process.communicate(timeout=60)
 
     while list(scratch.iterdir()) or any(map(lives, pids.iterdir())):
         assert time.monotonic() < deadline
         SystemClock().sleep(0.05)
-    assert process.returncode == (130 if number == signal.SIGINT else -number)
+    assert process.returncode == (-number if number == signal.SIGKILL else 130)
+    seed = said.splitlines()[0]
+    assert seed.startswith("seed ")
+    if number != signal.SIGKILL:
+        assert f" rounds, all the same; {seed};" in said or f"before the first round; {seed};" in said
 
 
 def lives(file: Path) -> bool:

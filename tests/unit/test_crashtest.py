@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from milepost.clock import SystemClock
-from milepost.crashtest.choose import scripts, spread
+from milepost.crashtest.choose import refuse_impossible, scripts, spread
 from milepost.crashtest.compare import differences
 from milepost.crashtest.content import Content, Rows, digest
 from milepost.crashtest.fault import Effect, Fault, Kind, Moment, RandomKills, script_named
@@ -290,3 +290,15 @@ def test_a_journal_says_which_steps_used_a_transaction(tmp_path: Path) -> None:
     journal = Journal(str(tmp_path / "journal"))
     journal.note(transaction="a")
     assert read_journal(tmp_path / "journal").transactions == {"a"}
+
+
+def test_a_job_of_steps_has_no_batch_to_speak_of() -> None:
+    assert "batch" not in "".join(summary(replace(report(played(1)), batch_rows=0)))
+
+
+def test_a_round_that_a_job_cannot_have_is_refused() -> None:
+    refuse_impossible(Fault(kind=Kind.LOST_ANSWER, moment=Moment.AFTER, number=4), EFFECTS)
+    refuse_impossible(RandomKills(seed=1, number=99), EFFECTS)
+    for name in ("kill:before:6", "drop:after:1", "lost-answer:after:2"):
+        with pytest.raises(PlanError):
+            refuse_impossible(script_named(name), EFFECTS)

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from milepost.cli.again import other_command
 from milepost.cli.explain import COMPLETE, FAILED, INTERRUPTED
-from milepost.cli.human import number
+from milepost.cli.human import duration, number
 from milepost.cli.lines import write_line
 from milepost.cli.report import say_on_stderr
 from milepost.cli.tables import console, show, table
@@ -18,9 +18,10 @@ from milepost.crashtest.fault import Fault, Kind
 from milepost.crashtest.prove import prove
 from milepost.crashtest.report import Report, Round
 from milepost.crashtest.words import blame, failures, summary, verdict
+from milepost.demo.child import stop_on_terminate
 from milepost.wiring.run import Urls
 
-EVERY = 10.0  # seconds between two lines about the progress
+EVERY = 30.0  # seconds between two lines about the progress
 MOST_FAILURES = 10  # shown whole, unless more is asked for
 
 
@@ -43,19 +44,20 @@ def crashtest_and_tell(
     """Carry it out; the exit status. ``learn`` is told of URLs whose passwords must not be shown."""
     progress = Progress(SystemClock(), learn)
     try:
-        report = prove(
-            reference,
-            urls=urls,
-            points=choice.points,
-            random=choice.random,
-            seed=choice.seed,
-            faults=choice.faults,
-            replay=choice.replay,
-            batch_rows=choice.batch_rows,
-            tell=progress.tell,
-        )
+        with stop_on_terminate():
+            report = prove(
+                reference,
+                urls=urls,
+                points=choice.points,
+                random=choice.random,
+                seed=choice.seed,
+                faults=choice.faults,
+                replay=choice.replay,
+                batch_rows=choice.batch_rows,
+                tell=progress.tell,
+            )
     except KeyboardInterrupt:
-        say_on_stderr("stopped; the scratch copies are cleared away")
+        say_on_stderr(progress.stopped())
         return INTERRUPTED
     again = _again(reference, urls, choice)
     if out is not None:
@@ -72,10 +74,16 @@ class Progress:
         self._clock = clock
         self._learn = learn
         self._said = clock.monotonic()
-        self._rounds = self._done = self._apart = 0
+        self._rounds = self._done = self._apart = self._seed = 0
+        self._seconds = 0.0
 
     def tell(self, what: str, value: object) -> None:
         match what, value:
+            case "seed", int():
+                self._seed = value
+                say_on_stderr(f"seed {value}")
+            case "seconds", float():
+                self._seconds = value
             case "declared", Declared():
                 self._learn([value.store, *value.read.values(), *value.written.values()])
                 say_on_stderr(f"{value.name}: copying what it reads and writes, and running it undisturbed, twice")
@@ -84,9 +92,17 @@ class Progress:
                     say_on_stderr(line)
             case "rounds", int():
                 self._rounds = value
-                say_on_stderr(f"{number(value)} rounds, each on copies of its own")
+                takes = f"about {duration(self._seconds)}"
+                say_on_stderr(f"{number(value)} rounds, each on copies of its own; {takes}")
             case "round", Round():
                 self._count(value)
+
+    def stopped(self) -> str:
+        """What is said where it was interrupted."""
+        found = "all the same" if not self._apart else f"{number(self._apart)} not the same"
+        rounds = f"after {number(self._done)} of {number(self._rounds)} rounds, {found}"
+        where = rounds if self._rounds else "before the first round"
+        return f"stopped {where}; seed {self._seed}; the scratch copies are cleared away"
 
     def _count(self, each: Round) -> None:
         self._done += 1

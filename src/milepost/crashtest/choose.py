@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from milepost.crashtest.fault import Effect, Fault, Kind, Moment, RandomKills, Script
+from milepost.errors import PlanError
 
 SLOW = (Kind.STALL, Kind.SLEEP)  # they wait for a lease to lapse
 DURABLE = (Effect.STORE_WRITE, Effect.COMMIT)
@@ -40,6 +41,23 @@ def _moments(kind: Kind, effect: Effect) -> Iterator[Moment]:
         yield Moment.BEFORE
     if kind in (Kind.KILL, Kind.ERROR) or (kind is Kind.LOST_ANSWER and effect in DURABLE):
         yield Moment.AFTER
+
+
+def refuse_impossible(script: Script, effects: Sequence[Effect]) -> None:
+    """Raises PlanError where a job with these effects has no such round."""
+    if not isinstance(script, Fault):
+        return
+    if script.number > len(effects):
+        raise PlanError(
+            f"{script.name} is not reached: undisturbed, the job has {len(effects):,} points",
+            hint="Give the options of the crash test that told of it (--batch-rows, --source, --target, --store).",
+        )
+    effect = effects[script.number - 1]
+    if script.moment not in _moments(script.kind, effect):
+        raise PlanError(
+            f"{script.name} names no round: there is no {script.kind} {script.moment} a {effect}",
+            hint="--verbose lists every round by its name.",
+        )
 
 
 def _some(effects: Sequence[Effect], numbers: Sequence[int]) -> list[int]:

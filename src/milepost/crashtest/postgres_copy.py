@@ -30,7 +30,7 @@ NUMBERED = """
     SELECT n.nspname, c.relname, array_agg(a.attname)
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND n.nspname <> 'milepost'
       AND (a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%')
     GROUP BY 1, 2
 """

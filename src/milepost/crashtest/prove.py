@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from milepost.clock import SystemClock
-from milepost.crashtest.choose import scripts, spread
+from milepost.crashtest.choose import SLOW, refuse_impossible, scripts, spread
 from milepost.crashtest.compare import differences, varying
 from milepost.crashtest.connections import real_place
 from milepost.crashtest.content import LeftOut, content_of, filled_columns, numbered_columns
 from milepost.crashtest.declared import Declared, declared_of
-from milepost.crashtest.fault import Effect, Kind, Script, script_named
+from milepost.crashtest.fault import Effect, Fault, Kind, Script, script_named
 from milepost.crashtest.journal import read_journal
 from milepost.crashtest.launcher import Launcher, launching
 from milepost.crashtest.report import Report, Round
-from milepost.crashtest.rounds import Course, Stage, Undisturbed, play, run_undisturbed
+from milepost.crashtest.rounds import SHORT_LEASE, Course, Stage, Undisturbed, play, run_undisturbed
 from milepost.crashtest.scratch import Place, Scratch, scratch_folder
 from milepost.crashtest.task import Task
 from milepost.crashtest.words import beyond, for_real
@@ -84,8 +84,9 @@ def prove(
     undisturbed run's effects and gives the rounds instead of all that. ``replay`` plays the round of that name alone.
     ``openers`` is "module:name" of other Openers than those by URL, ``python_path`` where such modules are found.
     ``batch_rows`` makes batches small, so that there is something to break between them. A run that takes longer than
-    ``limit`` seconds counts as stuck. ``tell`` hears ("declared", Declared), ("undisturbed", Undisturbed), ("for
-    real", lines of what user code does for real), ("rounds", how many) and ("round", Round) as they come.
+    ``limit`` seconds counts as stuck. ``tell`` hears as they come: ("seed", int), ("declared", Declared),
+    ("undisturbed", Undisturbed), ("for real", lines of what user code does for real), ("seconds", about how many are
+    left), ("rounds", how many) and ("round", Round).
 
     Raises PlanError where the job cannot be tested: it cannot be loaded or copied, or does not complete undisturbed.
     """
@@ -113,6 +114,7 @@ def prove(
 
 
 def _proven(wanted: Wanted, root: Path, launcher: Launcher, tell: Tell) -> Report:
+    tell("seed", wanted.seed)
     declared = _ask(wanted, root, launcher)
     tell("declared", declared)
     place, _ = split(wanted.reference)
@@ -149,14 +151,23 @@ def _proven(wanted: Wanted, root: Path, launcher: Launcher, tell: Tell) -> Repor
     )
     real = tuple(for_real(report, len(chosen)))
     tell("for real", real)
+    tell("seconds", _estimate(chosen, undisturbed.seconds))
     tell("rounds", len(chosen))
     report = replace(report, rounds=tuple(_played(stage, chosen, undisturbed, tell)))
     return replace(report, for_real=real, notes=(*report.notes, *beyond(report)))
 
 
+def _estimate(chosen: list[Script], seconds: float) -> float:
+    """About how long the rounds will take: most run the job one and a half times, some wait for a lease to lapse."""
+    slow = sum(isinstance(each, Fault) and each.kind in SLOW for each in chosen)
+    return (len(chosen) * 1.5 * seconds + slow * 3 * SHORT_LEASE) / AT_ONCE
+
+
 def _chosen(wanted: Wanted, effects: list[Effect]) -> list[Script]:
     if wanted.replay is not None:
-        return [script_named(wanted.replay)]
+        script = script_named(wanted.replay)
+        refuse_impossible(script, effects)
+        return [script]
     if wanted.choose is not None:
         return wanted.choose(effects)
     return scripts(effects, kinds=wanted.faults, points=wanted.points, random=wanted.random, seed=wanted.seed)

@@ -26,10 +26,9 @@ def summary(report: Report) -> Iterator[str]:
     """How many rounds of what, and by which seed."""
     same = report.outcomes["same"]
     came = "all came out as the undisturbed run" if report.ok else f"{same:,} came out as the undisturbed run"
-    yield (
-        f"{len(report.rounds):,} rounds, {came}; {report.kills:,} kills, {report.read_again:,} rows read again"
-        f" (a batch has {report.batch_rows:,})"
-    )
+    batch = f" (a batch has {report.batch_rows:,})" if report.batch_rows else ""  # a Job of steps has none
+    kills = f"{report.kills:,} kills, {report.read_again:,} rows read again{batch}"
+    yield f"{len(report.rounds):,} rounds, {came}; {kills}"
     undisturbed = f"{report.effects:,} points, {report.rows:,} rows, {report.seconds:.1f} seconds"
     yield f"seed {report.seed}; undisturbed: {undisturbed}"
     if report.points is not None and report.points < report.effects:
