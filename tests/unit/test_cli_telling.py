@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from milepost.cli.human import duration, key, moment, number, rows, value
-from milepost.cli.telling import announcement, line, progress
+from milepost.cli.telling import announcement, completed, line, progress
 from milepost.cli.view import View, branch_of, seen
 from milepost.jobs.event import (
     BatchCommitted,
@@ -140,6 +140,17 @@ def test_a_resumed_object_that_is_complete_tells_of_this_run_and_of_all() -> Non
     done = CheckpointCompleted(path="invoice", counts=Counts(read=200_000, loaded=200_000))
     resumed = start("invoice", Failure(kind="killed", message=""), position=[88_000], read=88_000)
     view = view_after((0, RUN), (1, resumed), (4.3, done))
+
+    assert line(view, done) == "invoice: complete, 112,000 rows in 3.3s (200,000 in all)"
+    assert completed(view, 4.3) == "complete, 112,000 rows in 4.3s (200,000 in all)"
+    assert completed(view_after((0, RUN), (1, start("invoice", None, attempt=1)), (4, done)), 4.3) == "complete in 4.3s"
+
+
+def test_what_an_earlier_try_of_the_same_run_read_counts_as_read_by_the_run() -> None:
+    done = CheckpointCompleted(path="invoice", counts=Counts(read=200_000, loaded=200_000))
+    resumed = start("invoice", Failure(kind="killed", message=""), position=[88_000], read=88_000)
+    tried = start("invoice", Failure(kind="error", message="gone"), attempt=3, position=[100_000], read=100_000)
+    view = view_after((0, RUN), (1, resumed), (2, tried), (4.3, done))
 
     assert line(view, done) == "invoice: complete, 112,000 rows in 3.3s (200,000 in all)"
 

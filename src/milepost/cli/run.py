@@ -10,10 +10,11 @@ from typing import Any, TextIO
 from milepost.cli.again import other_command, this_command
 from milepost.cli.explain import COMPLETE, FAILED, INTERRUPTED, Explanation, explain, hide_secrets
 from milepost.cli.face import Face, choose_face
-from milepost.cli.human import duration, rows
+from milepost.cli.human import rows
 from milepost.cli.lines import as_document, write_line
 from milepost.cli.report import error_document, say_on_stderr, show_explanation
 from milepost.cli.streams import fall_silent, open_missing, quiet_drivers, unheard
+from milepost.cli.telling import completed
 from milepost.cli.view import Standing, View, branch_of, counted, is_only_counted, seen, total
 from milepost.clock import Clock, SystemClock
 from milepost.databases.url import expand
@@ -115,7 +116,7 @@ class Showing:
     def _complete(self, reference: str | None) -> None:
         self._summary()
         counts, took = total(self.view), self.clock.monotonic() - (self.view.started or self.clock.monotonic())
-        said = f"complete in {duration(took)}"
+        said = completed(self.view, took)
         if branch_of(self.view, "").standing is Standing.SKIPPED:
             said = "complete already; nothing was left to do"
         but = f", but see what is told above of {', '.join(self.warned)}" if self.warned else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from milepost.cli.human import duration, key, number, placed, rows
-from milepost.cli.view import Branch, View, branch_of, rate, seconds_left, share
+from milepost.cli.view import Branch, View, branch_of, rate, seconds_left, share, total
 from milepost.jobs.event import (
     CheckpointCompleted,
     CheckpointFailed,
@@ -99,6 +99,15 @@ def counted(before: Counted, *events: Event) -> Counted:
 def in_short(steps: Counted) -> str:
     """Many steps in one line: "1,204 more steps complete, now at month["2013-02"]"."""
     return f"{number(steps.complete)} more step{'' if steps.complete == 1 else 's'} complete, now at {steps.path}"
+
+
+def completed(view: View, seconds: float) -> str:
+    """The end of a run in short; where it resumed, with the rows that it read itself and those of all runs."""
+    read, before = total(view).read, sum(branch.before for branch in view.branches.values())
+    folded = any(branch.folded_counts.read for branch in view.branches.values())  # of them nobody knows who read them
+    if not before or folded:
+        return f"complete in {duration(seconds)}"
+    return f"complete, {rows(read - before)} in {duration(seconds)} ({number(read)} in all)"
 
 
 def ended_by(failure: Failure | None) -> str:

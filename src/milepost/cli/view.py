@@ -49,7 +49,7 @@ class Branch:
     """One checkpoint as it is drawn. Times are the clock's monotonic seconds.
 
     ``again``: it was started before in this very run.
-    ``before`` counts the rows that earlier attempts read. ``pace`` holds (time, rows read) of the latest seconds.
+    ``before`` counts the rows that earlier runs read. ``pace`` holds (time, rows read) of the latest seconds.
     ``folded`` and ``folded_counts`` tell of the complete checkpoints below this one that are no longer kept.
     """
 
@@ -212,17 +212,18 @@ def _changed(branch: Branch, event: Event, at: float) -> Branch:  # noqa: PLR091
 
 
 def _started(branch: Branch, event: CheckpointStarted, at: float) -> Branch:
+    first = branch.started is None  # in this run, whose tries count together
     return replace(
         branch,
         standing=Standing.RUNNING,
         attempt=event.attempt,
         recovering=event.recovering,
-        again=branch.started is not None,
+        again=not first,
         failure=event.failure,
         position=event.position,
         counts=event.counts,
-        before=event.counts.read,
-        started=at,
+        before=event.counts.read if first else min(branch.before, event.counts.read),  # fewer after a rollback
+        started=at if first else branch.started,
         finished=None,
         pace=((at, event.counts.read),),
     )
