@@ -451,6 +451,19 @@ def test_what_cannot_be_tested_is_status_2(company, arguments, said):
     assert said in done.err
 
 
+def test_a_file_beside_the_test_is_found_and_faults_are_named_as_in_the_command(
+    company, crashtest, request, monkeypatch
+):
+    beside = os.path.relpath(company / "crm.py", request.path.parent)
+    text = (company / "crm.py").read_text(encoding="utf-8").replace("sqlite:///", f"sqlite:///{company}/")
+    (company / "crm.py").write_text(text, encoding="utf-8")
+    monkeypatch.chdir("/")
+
+    report = crashtest(beside, points=1, faults="kill, error")
+
+    assert {each.script.kind for each in report.rounds} == {Kind.KILL, Kind.ERROR}
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_whatever_ends_the_command_leaves_no_process_and_no_scratch(company, scratch, number):
     add(company, "\nimport os\nPath(os.environ['PIDS'], str(os.getpid())).touch()\ntime.sleep(0.3)\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import signal
 import sqlite3
 import subprocess
@@ -21,6 +22,7 @@ from milepost.crashtest.content import Content, Rows, digest
 from milepost.crashtest.fault import Effect, Fault, Kind, Moment, RandomKills, script_named
 from milepost.crashtest.journal import Journal, read_journal
 from milepost.crashtest.report import Report, Round
+from milepost.crashtest.rounds import _moment
 from milepost.crashtest.sqlite_copy import rows_in
 from milepost.crashtest.task import Task
 from milepost.crashtest.words import beyond, blame, failures, for_real, summary, verdict
@@ -302,3 +304,11 @@ def test_a_round_that_a_job_cannot_have_is_refused() -> None:
     for name in ("kill:before:6", "drop:after:1", "lost-answer:after:2"):
         with pytest.raises(PlanError):
             refuse_impossible(script_named(name), EFFECTS)
+
+
+def test_most_random_kills_fall_where_rows_move_and_some_before() -> None:
+    seed = 5
+    chance = random.Random(seed)
+    moments = [_moment(chance, 0.9, 1.0) for _ in range(1000)]
+    assert 50 < sum(each < 0.9 for each in moments) < 200, f"seed {seed}"
+    assert max(moments) <= 1.0

@@ -28,6 +28,9 @@ from milepost.wiring.run import Urls, run
 LONGEST_WAIT = 0.05  # seconds: nothing is gained by waiting for a fault that is played once
 
 
+_CLOCK = SystemClock()
+
+
 class HastyClock(SystemClock):
     """Waits for an instant only: between two tries of what a fault broke."""
 
@@ -49,6 +52,7 @@ def carry_out(task: Task) -> int:
 
 
 def _run(task: Task, journal: Journal) -> None:
+    started = _CLOCK.monotonic()
     os.chdir(task.folder)
     os.environ.update(task.environment)
     sys.path[:0] = task.python_path
@@ -70,7 +74,9 @@ def _run(task: Task, journal: Journal) -> None:
     count_steps(job, player)
 
     def emit(event: Event) -> None:
-        player.begun = player.begun or isinstance(event, RunStarted)
+        if isinstance(event, RunStarted) and not player.begun:
+            player.begun = True
+            journal.note(began=_CLOCK.monotonic() - started)
 
     run(
         job,

@@ -31,6 +31,7 @@ class Told:
     was played, None where the run ended before. ``rows`` were read after the run had begun. ``steps`` (writes of a Sink
     among them) and ``rollbacks`` count the calls of the user's functions, by path. ``end`` is "complete", "failed", or
     "" where the process could not say it any more. ``transactions`` are paths that used cp.transaction() or cp.each().
+    ``began`` is how many seconds loading and opening took before the run had begun.
     ``answer`` is what a process says that was only asked.
     """
 
@@ -44,6 +45,7 @@ class Told:
     hint: str | None = None
     answer: Mapping[str, Any] | None = None
     transactions: frozenset[str] = frozenset()
+    began: float = 0.0
 
     @property
     def hit(self) -> tuple[str, str]:
@@ -68,5 +70,6 @@ def read_journal(file: Path) -> Told:
         error=ends[0]["error"] if ends else "",
         hint=ends[0].get("hint") if ends else None,
         transactions=frozenset(line["transaction"] for line in lines if "transaction" in line),
+        began=next((line["began"] for line in lines if "began" in line), 0.0),
         answer=next((line["answer"] for line in lines if "answer" in line), None),
     )

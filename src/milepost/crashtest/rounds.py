@@ -22,6 +22,7 @@ from milepost.databases.url import scheme
 
 MOST_RUNS = 5  # without any fault; then a job counts as one that does not complete
 MOST_KILLS = 25  # at random moments; then it may run to its end
+EARLY = 0.1  # of the random kills come before the run has begun
 SHORT_LEASE = 1.0  # seconds
 PATIENCE = {"sqlite": 2.0, "postgresql": 15.0}  # seconds for a takeover; nobody can break a file's lock
 
@@ -106,16 +107,16 @@ def play(stage: Stage, script: Script, wanted: Undisturbed) -> Round:
     """Play the script on a place of its own, which is cleared away afterwards."""
     course = Course(stage, script.name)
     try:
-        _disturb(course, script, wanted.seconds)
+        _disturb(course, script, wanted)
         return _judged(course, script, wanted)
     finally:
         stage.scratch.drop(course.place)
 
 
-def _disturb(course: Course, script: Script, seconds: float) -> None:
+def _disturb(course: Course, script: Script, wanted: Undisturbed) -> None:
     match script:
         case RandomKills():
-            _kill_at_random(course, script, seconds)
+            _kill_at_random(course, script, wanted.told.began, wanted.seconds)
         case Fault(kind=Kind.SLEEP):
             _oversleep(course, script)
         case Fault():
@@ -125,12 +126,12 @@ def _disturb(course: Course, script: Script, seconds: float) -> None:
                 course.complete()
 
 
-def _kill_at_random(course: Course, script: RandomKills, seconds: float) -> None:
-    """Each run gets a moment of its own to die at, within the time that the whole job takes."""
+def _kill_at_random(course: Course, script: RandomKills, began: float, seconds: float) -> None:
+    """Each run gets a moment of its own to die at, within the time that the whole job takes undisturbed."""
     chance = random.Random(script.name)  # noqa: S311 - it is to be the same again
     for _ in range(MOST_KILLS):
         process = course.start()
-        if process.wait(chance.uniform(0, seconds)):
+        if process.wait(_moment(chance, began, seconds)):
             if process.status == 0:
                 return
         else:
@@ -139,6 +140,12 @@ def _kill_at_random(course: Course, script: RandomKills, seconds: float) -> None
             if process.status == 0:
                 return
     course.complete()
+
+
+def _moment(chance: random.Random, began: float, seconds: float) -> float:
+    """When to kill: mostly while rows move, now and then while the job is still being loaded."""
+    early = chance.random() < EARLY
+    return chance.uniform(0, began) if early else chance.uniform(min(began, seconds), seconds)
 
 
 def _oversleep(course: Course, script: Fault) -> None:
