@@ -125,7 +125,7 @@ def count(report: Report, prepared: Prepared, totals: Counter[str]) -> list[str]
         totals["rounds"] += 1
         totals["kills"] += each.kills
         totals["of them at random moments"] += each.kills if isinstance(each.script, RandomKills) else 0
-        totals["other faults"] += not each.kills
+        totals["other faults"] += isinstance(each.script, Fault) and each.script.kind is not Kind.KILL
         totals["restarts"] += each.restarts
         totals["lost"] += each.outcome == "lost"
         totals["doubled"] += each.outcome == "doubled"
