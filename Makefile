@@ -8,6 +8,8 @@ export PYTHON
 
 # What pytest is to run, and how: make test ARGS="tests/unit -n 0"
 ARGS ?=
+# Twice as many as there are processors: tests of leases, locks and lost servers mostly wait.
+WORKERS := $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 CRASH = tests/crash/test_matrix.py tests/crash/test_matrix_catches.py tests/crash/test_power_loss.py \
 	tests/crash/test_power_loss_postgres.py tests/crash/test_schema_upgrade.py
 PIP = .venv-test/bin/python -m pip --quiet --disable-pip-version-check
@@ -25,7 +27,7 @@ test: venv-test ## Run every test against the built wheel (ARGS="..." goes to py
 	@rm -rf .venv-test/wheel
 	@$(PIP) wheel --no-build-isolation --no-deps -w .venv-test/wheel .
 	@$(PIP) install --no-deps --force-reinstall .venv-test/wheel/*.whl
-	@.venv-test/bin/python -m pytest -n logical --dist worksteal $(ARGS)
+	@.venv-test/bin/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 crash: venv-develop ## Kill jobs at every point and 200 times at random, cut the power; print totals (some minutes)
 	@MILEPOST_CRASH_ALL=1 .venv/bin/python -m pytest -n logical --dist worksteal -o faulthandler_timeout=3600 $(CRASH) $(ARGS)

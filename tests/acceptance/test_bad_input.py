@@ -78,7 +78,7 @@ MISTAKES = {
     "a key that the function does not give": ('"no": row["no"], ', "", ["customer", "no", "key"]),
     "generated ids": ('customer", key="no")', 'customer", key="no", id="id")', ["id=", "yet"]),
     "a columnar function": ('customer", key="no"))', 'customer", key="no"), takes="polars")', ["polars", "yet"]),
-    "a store elsewhere": ('new.db"', 'new.db", store="sqlite:///s.db"', ["store", "yet"]),
+    "a store that forgets": ('new.db"', 'new.db", store="memory://"', ["store in memory", "store="]),
     "no number of rejects": ('new.db"', 'new.db", max_rejects="some"', ["max_rejects"]),
 }  # fmt: skip
 

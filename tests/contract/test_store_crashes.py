@@ -68,7 +68,10 @@ def was_killed_on_both_sides_of_commits(machine):
     assert machine.found["after"] > 0
 
 
-ONCE = settings(STEPS, max_examples=500, derandomize=True, print_blob=False, phases=[Phase.generate])
+# longer runs, so that a broken store is soon found, and always the same ones
+ONCE = settings(
+    STEPS, stateful_step_count=15, max_examples=1000, derandomize=True, print_blob=False, phases=[Phase.generate]
+)
 
 
 def test_crashes_find_a_store_that_acknowledges_before_it_commits(quick_folder):
