@@ -225,4 +225,4 @@ class TracedFile:
         return f" > ({literals})" in reading
 
     def forget(self) -> None:
-        self.offset = self.log.stat().st_size
+        self.offset = self.log.stat().st_size if self.log.exists() else 0  # killed before its first statement

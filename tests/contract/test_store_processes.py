@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def paths(store):
 def test_a_second_process_is_refused_at_once_even_while_the_first_is_in_a_batch(store, hold):
     holder = hold(LONG)
     assert tell(holder, "begin") == "written"
-    until = store.runs("crm")[0].lease_until.isoformat(sep=" ", timespec="seconds")
+    until = f"{store.runs('crm')[0].lease_until.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     with pytest.raises(LeaseHeld, match="holder:1") as refused:
         store.acquire("crm", holder="me", ttl=LONG)
     assert until in str(refused.value)

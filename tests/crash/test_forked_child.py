@@ -29,10 +29,10 @@ with store.transaction(lease):
     child = os.fork()
     if child == 0:
         if sys.argv[2] == "outlives":
+            print("forked", flush=True)
             os.read(0, 1)
         sys.exit()  # not os._exit: the interpreter clears away what it has
     if sys.argv[2] == "outlives":
-        print("forked", flush=True)
         os.read(0, 1)
     os.waitpid(child, 0)
 store.renew(lease)
