@@ -41,7 +41,7 @@ class Apart:
         intent, witness = recorded(values, self.checkpoint.path), decode(values.get(WITNESS))
         if intent is None and witness is None:
             return None
-        with self.outside.transaction(self._may_go_on) as connection:
+        with self.outside.transaction(self.confirm) as connection:
             behind = witness is not None and not self.outside.holds(connection, witness)
             outcome = Outcome.UNKNOWN
             if intent is not None:
@@ -57,6 +57,9 @@ class Apart:
             return True
         self._refuse(store_behind(self.object, picker([loading.columns.index(name) for name in loading.key])(first[0])))
         return False
+
+    def confirm(self) -> None:
+        check_lease(self.checkpoint)
 
     def _has_met_doubles(self) -> bool:
         """Whether rows had a key that was there already: then those to come may be such again, and are refused too."""
@@ -80,7 +83,7 @@ class Apart:
     def _are_there(self, target: Target, rows: Sequence[Row], loading: Loading) -> bool:
         """Whether an upsert of these rows finds every one of them unchanged; it is taken back."""
         try:
-            with self.outside.transaction(self._may_go_on) as connection:
+            with self.outside.transaction(self.confirm) as connection:
                 raise _Looked(target.load(connection, rows, loading))  # noqa: TRY301  # nothing of it may be committed
         except _Looked as looked:
             return looked.loaded.unchanged == len(rows)
@@ -88,7 +91,7 @@ class Apart:
     @contextmanager
     def transaction(self, *, acts: bool = True) -> Iterator[Any]:
         self._intent = None
-        with self.outside.transaction(self._may_go_on) if acts else nullcontext() as connection:
+        with self.outside.transaction(self.confirm) if acts else nullcontext() as connection:
             yield connection
         if self._intent is not None:
             self.checkpoint.done(self._intent)
@@ -125,9 +128,6 @@ class Apart:
         except Fatal:  # a type that cannot be kept
             return None
         return key if key is not None and self.outside.holds(connection, key) else None
-
-    def _may_go_on(self) -> None:
-        check_lease(self.checkpoint)
 
 
 def end_earlier(checkpoint: Checkpoint, outside: Outside) -> None:

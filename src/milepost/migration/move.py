@@ -256,6 +256,7 @@ class Batches:
         limit = allowed(self.route.max_rejects, self.pin.rows if self.pin.rows is not None else before.read + read)
         if before.rejected + len(rejects) <= limit:
             return
+        self.way.confirm()
         first = rejects[0]
         key = ", ".join(map(str, first.key))
         raise Fatal(

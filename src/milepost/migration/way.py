@@ -49,6 +49,10 @@ class Way(Protocol):
         """
         ...
 
+    def confirm(self) -> None:
+        """Raise LeaseLost where another run has taken over: rows that it loaded must not be taken for a mistake."""
+        ...
+
     def transaction(self, *, acts: bool = True) -> AbstractContextManager[Any]:
         """A transaction of the target's database; its end makes durable what was recorded inside.
 
@@ -72,6 +76,9 @@ class Together:
 
     def comes_next(self, target: Target, rows: Sequence[Row], loading: Loading) -> bool:
         return True
+
+    def confirm(self) -> None:
+        """The open transaction holds the epoch."""
 
     def transaction(self, *, acts: bool = True) -> AbstractContextManager[Any]:
         return self.checkpoint.transaction()
