@@ -38,7 +38,8 @@ class Entry:
     """One committed batch of a checkpoint: the range ``(low, high]`` and its counts.
 
     ``seq`` counts from 1 within the path, without gaps. ``low`` is None for the first. Both ends are JSON.
-    ``epoch`` and ``at`` are filled in by the store.
+    ``epoch`` and ``at`` are filled in by the store. ``modified`` is the highest value of the source's column that tells
+    when a row was changed, as JSON; None where there is no such column, or the values have no order.
     """
 
     path: str
@@ -48,6 +49,7 @@ class Entry:
     counts: Counts
     epoch: int = 0
     at: datetime | None = None
+    modified: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,8 @@ class RejectedRow:
 
     ``stage`` is where it failed: "read", "validate", "restructure", "parent", "duplicate" or "load".
     ``key`` and ``content`` are JSON: the source key as a list, the source row as an object. ``seq`` is the batch's.
+    ``target_key`` is the key that it was to have in the target, a JSON list, where that is known. ``parent`` names the
+    parents that were not there: a JSON list of ``[object, [key values]]``; None where that is not the reason.
     """
 
     path: str
@@ -65,3 +69,5 @@ class RejectedRow:
     key: Any
     content: Any
     at: datetime | None = None
+    target_key: Any = None
+    parent: Any = None

@@ -103,15 +103,61 @@ class Store(Protocol):
         ...
 
     def rejects(self, job: str, path: str | None = None) -> Iterator[RejectedRow]:
-        """The rejects of one path, or of the whole job, in order of path, batch and row."""
+        """The rejects of a path and all below it, or of the whole job, in order of path, batch and row."""
+        ...
+
+    def find_rejects(self, job: str, path: str, keys: Sequence[JSON]) -> list[RejectedRow]:
+        """The rejects of the path and all below it whose ``key`` or ``target_key`` is one of ``keys``."""
+        ...
+
+    def forget_rejects(
+        self, lease: Lease, path: str, *, keys: Sequence[JSON] = (), batches: Sequence[tuple[str, int]] = ()
+    ) -> int:
+        """Forget the rejects of the path and all below it that have one of these source keys, or are of one of these
+        batches (path and ``seq``). Returns how many. One statement for the keys, one for the batches."""
         ...
 
     def rewind(self, lease: Lease, path: str) -> int:
-        """Forget the path, all below it, and with them their ledger, rejects and remembered values.
+        """Forget the path, all below it, and with them their ledger, rejects, links and remembered values.
 
-        The path "" is the whole job; its runs and epoch stay. Checkpoints above it that are complete become
+        The key map stays, as the rows do. The path "" is the whole job; its runs and epoch stay. Checkpoints above it that are complete become
         FAILED with the failure ``REWOUND``, so that the job goes on. Returns how many were forgotten.
         """
+        ...
+
+    # -- the key map: which row of the target came of which source row
+
+    def map_keys(self, lease: Lease, path: str, batch: tuple[str, int], rows: Sequence[tuple[str, JSON]]) -> None:
+        """Record for each source key (as text) the target's key or id, in place of what was there. One statement.
+
+        ``path`` is the object's; ``batch``, the path and ``seq`` of the ledger entry that they belong to, is kept too.
+        """
+        ...
+
+    def mapped(self, job: str, path: str, keys: Sequence[str]) -> dict[str, JSON]:
+        """What these source keys of the object at ``path`` were mapped to, for those that were. One query."""
+        ...
+
+    def mapped_from(self, job: str, path: str, targets: Sequence[JSON]) -> list[tuple[str, JSON]]:
+        """The source keys that were mapped to one of ``targets``, each with its target. One query."""
+        ...
+
+    def mapped_by(self, job: str, path: str, batches: Sequence[tuple[str, int]]) -> list[tuple[str, JSON]]:
+        """The source keys, with their targets, that were last mapped by one of these batches."""
+        ...
+
+    def unmap(self, lease: Lease, path: str, keys: Sequence[str]) -> None:
+        """Forget what these source keys of the object at ``path`` were mapped to. One statement."""
+        ...
+
+    # -- links: what is to be set in a row once all rows are in
+
+    def keep_links(self, lease: Lease, path: str, seq: int, links: Sequence[JSON]) -> None:
+        """Record the links of the batch ``seq`` of ``path`` in place of those it had. At most two statements."""
+        ...
+
+    def links(self, job: str, path: str, after: tuple[int, int] | None = None) -> Iterator[tuple[int, int, JSON]]:
+        """The links of the path alone behind ``after``: batch, place in the batch from 0, and link; in that order."""
         ...
 
     # -- remembered values

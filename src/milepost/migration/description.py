@@ -53,9 +53,22 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trigger:
+    """A trigger (or rule) of a table.
+
+    ``events`` are some of "insert", "update", "delete"; ``before``: it may change the row, or keep it out.
+    """
+
+    name: str
+    events: frozenset[str]
+    before: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Description:
     """A table, view or query: its columns in order, and the column sets that it holds unique.
 
+    ``triggers`` are those of a target, but for those that foreign keys are made of, and those that are disabled.
     ``unique_keys`` lists the sets that a plain unique index, unique constraint or primary key covers (no partial or
     expression index). ``is_table`` is False for a query or a view. ``takes_any``: it has no columns of its own, and
     takes whatever a row holds.
@@ -66,6 +79,7 @@ class Description:
     unique_keys: tuple[frozenset[str], ...] = ()
     is_table: bool = True
     takes_any: bool = False
+    triggers: tuple[Trigger, ...] = ()
 
     def column(self, name: str) -> Column | None:
         """The column of that name, or None."""

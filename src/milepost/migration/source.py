@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from milepost.jobs.state import JSON
 from milepost.migration.description import Description
 
 Key = tuple[Any, ...]
 """The values of the key columns, in their order; one value for a single key."""
 Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """What a range of the source holds: how many rows, and the highest value of its ``modified`` column, encoded.
+
+    None where it cannot be known, where there is no such column, and where no row has a value in it.
+    """
+
+    rows: int | None
+    modified: JSON = None
 
 
 class Source(Protocol):
@@ -52,6 +65,14 @@ class Source(Protocol):
 
         The lists are shorter where rows are large or slow to come, so that memory and waiting stay bounded.
         """
+        ...
+
+    def extent(self, after: Key | None, upto: Key | None) -> Extent:
+        """What ``(after, upto]`` holds now, by one query that reads no more than it must."""
+        ...
+
+    def find(self, keys: Sequence[Key]) -> list[Row]:
+        """The rows with these keys, those that there are, in key order; limited as in ``read``."""
         ...
 
     def close(self) -> None:

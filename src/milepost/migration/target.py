@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from milepost.migration.description import Description
-from milepost.migration.source import Row
+from milepost.migration.source import Key, Row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +71,58 @@ class Loaded:
     refused: tuple[Refused, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A row that is there and differs: for each column that does, the target's value and the one it should have.
+
+    Both as they would be read from the target, made readable (JSON).
+    """
+
+    index: int
+    columns: Mapping[str, tuple[Any, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """What became of a comparison: equal + len(missing) + len(differing) + len(refused) = the rows given.
+
+    ``missing`` are the indexes of rows that the table does not hold; ``refused`` those that it could not hold.
+    """
+
+    equal: int
+    missing: tuple[int, ...] = ()
+    differing: tuple[Difference, ...] = ()
+    refused: tuple[Refused, ...] = ()
+
+
+class Comparing(Protocol):
+    """One object's rows compared with its table, on a connection of its own that writes temporary tables only."""
+
+    def compare(self, rows: Sequence[Row]) -> Compared:
+        """Compare the rows, by key, in the target's own SQL, so that types meet as the target sees them."""
+        ...
+
+    def find(self, table: str, key: tuple[str, ...], wanted: tuple[str, ...], keys: Sequence[Key]) -> list[Row | None]:
+        """See :meth:`Target.find`."""
+        ...
+
+    def count(self) -> int:
+        """How many rows the table holds."""
+        ...
+
+    def expect(self, keys: Sequence[Key]) -> None:
+        """Remember that rows with these target keys should be there, for ``extra``. Memory does not grow with them."""
+        ...
+
+    def extra(self, most: int) -> tuple[int, list[Key]]:
+        """How many rows of the table have a key that was never expected, and the first ``most`` of their keys."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection; nothing of what was compared stays."""
+        ...
+
+
 class Target(Protocol):
     """Where one object's rows go: a table."""
 
@@ -91,6 +143,45 @@ class Target(Protocol):
         disk) are raised.
         Only rows that really differ are updated.
         """
+        ...
+
+    def find(
+        self, connection: Any, table: str, key: tuple[str, ...], wanted: tuple[str, ...], keys: Sequence[Key]
+    ) -> list[Row | None]:
+        """For each key the ``wanted`` columns of the row of ``table`` that has it; None where no row has.
+
+        ``table`` may be any of the target's database. A key that its columns could not hold is nobody's. One query
+        for all keys (which hold no None); comparisons are the database's own, as a foreign key's are.
+        """
+        ...
+
+    def referring(self, connection: Any, columns: tuple[str, ...], keys: Sequence[Key]) -> list[tuple[Key, Key]]:
+        """The rows of this table that hold one of ``keys`` in ``columns``: the key referred to, and the row's own."""
+        ...
+
+    def draw_ids(self, connection: Any, column: str, count: int) -> list[Any]:
+        """New values for ``column``, which the table makes itself, from where it makes them; none is given twice.
+
+        Raises PlanError where the table does not make them.
+        """
+        ...
+
+    def update(self, connection: Any, rows: Sequence[Row], loading: Loading) -> Loaded:
+        """Set the columns besides the key of rows that are there, where they differ, by one statement.
+
+        Like ``load``, but no row is inserted: one that is not there is refused (stage "load").
+        """
+        ...
+
+    def delete(self, connection: Any, keys: Sequence[Key]) -> Loaded:
+        """Delete the rows with these keys. ``loaded`` counts those deleted, ``unchanged`` those that were not there.
+
+        One that other rows still refer to is refused, without giving up the others.
+        """
+        ...
+
+    def comparing(self, columns: tuple[str, ...], key: tuple[str, ...]) -> Comparing:
+        """Open what is needed to compare rows of these columns with the table. The caller closes it."""
         ...
 
     def close(self) -> None:
