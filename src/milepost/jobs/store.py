@@ -120,8 +120,9 @@ class Store(Protocol):
     def rewind(self, lease: Lease, path: str) -> int:
         """Forget the path, all below it, and with them their ledger, rejects, links and remembered values.
 
-        The key map stays, as the rows do. The path "" is the whole job; its runs and epoch stay. Checkpoints above it that are complete become
-        FAILED with the failure ``REWOUND``, so that the job goes on. Returns how many were forgotten.
+        The key map stays, as the rows do. The path "" is the whole job; its runs and epoch stay. Checkpoints above it
+        that are complete become FAILED with the failure ``REWOUND``, so that the job goes on. Returns how many were
+        forgotten.
         """
         ...
 
