@@ -65,10 +65,11 @@ def test_the_wheel_makes_the_command(wheel):
     assert "milepost = milepost.cli:main" in points.splitlines()
 
 
-def test_only_the_extra_asks_for_a_driver(metadata):
+def test_only_an_extra_asks_for_a_driver_or_for_pydantic(metadata):
     required = metadata.get_all("Requires-Dist")
-    assert metadata.get_all("Provides-Extra") == ["postgres"]
+    assert metadata.get_all("Provides-Extra") == ["postgres", "validate"]
     assert all("extra == 'postgres'" in each for each in required if each.startswith("psycopg"))
+    assert all("extra == 'validate'" in each for each in required if each.startswith("pydantic"))
     assert sorted(each.partition("<")[0].partition(">")[0] for each in required if "extra" not in each) == [
         "click",
         "rich",

@@ -38,8 +38,7 @@ def _check_object_declaration(each: Object) -> None:
         raise _not_yet(each.name, "looking again at changed rows (modified=)")
     if each.takes != "row":
         raise _not_yet(each.name, f"a columnar function (takes={each.takes!r})")
-    if each.validate is not None:
-        raise _not_yet(each.name, "validation (validate=)")
+    _ = each.validator  # made now, so that a model that cannot be used is told here
     if each.on_duplicate not in ("reject", "last"):
         raise PlanError(f'{each.name}: on_duplicate={each.on_duplicate!r} must be "reject" or "last"')
     if each.function is not None and each.columns is not None:

@@ -10,11 +10,12 @@ import ast
 import difflib
 import inspect
 import json
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, get_args
 
 from milepost.errors import mask
 from milepost.jobs.state import JSON
@@ -37,6 +38,8 @@ def definition(each: Object, database: str | None = None) -> JSON:
         "on_duplicate": each.on_duplicate,
         "function": None if each.function is None else source_text(each.function),
     }
+    if each.validate is not None:  # left out otherwise: as it was pinned before there were models
+        declared["validate"] = model_text(each.validate)
     return json.loads(json.dumps(declared))  # as it will be read back, so that equal means unchanged
 
 
@@ -50,6 +53,36 @@ def source_text(function: Callable[..., Any]) -> str:
     """The function's text, and that of the functions of its file that it calls, by whatever way."""
     texts = [_own_text(each) for each in _with_called(function, [])]
     return "\n".join([texts[0], *sorted(texts[1:])])
+
+
+def model_text(model: Any) -> str:
+    """The text of a model's class, and of the classes and functions of its file that it names, by whatever way."""
+    found: list[Any] = []
+    for part in (model, *get_args(model)):  # Annotated[Model, AfterValidator(function)]
+        _with_named(part, found)
+        _with_named(getattr(part, "func", None), found)
+    return "\n".join(_class_text(each) for each in found)
+
+
+def _with_named(model: Any, found: list[Any]) -> None:
+    """Bases, nested models and validators: whatever of the same module the class names, as a name or as a text."""
+    if not isinstance(model, type | FunctionType) or model in found:
+        return
+    found.append(model)
+    known = vars(sys.modules.get(model.__module__, sys))
+    for node in ast.walk(ast.parse(_class_text(model))):
+        name = node.id if isinstance(node, ast.Name) else getattr(node, "value", None)
+        named = known.get(name) if isinstance(name, str) else None
+        if getattr(named, "__module__", None) == model.__module__:
+            _with_named(named, found)
+
+
+def _class_text(model: Any) -> str:
+    """Like a function's, but with its decorators: they say what a validator validates."""
+    try:
+        return mask(ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(model)))))
+    except (OSError, TypeError, SyntaxError):
+        return f"{model.__qualname__!r}"
 
 
 def _with_called(function: Callable[..., Any], found: list[Callable[..., Any]]) -> list[Callable[..., Any]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
@@ -41,13 +42,17 @@ class Restructured:
 
 
 def rename(each: Object, names: tuple[str, ...], rows: list[Row]) -> Restructured:
-    """A plain copy: the columns under their target names."""
+    """A plain copy: the columns under their target names. A model says which rows may go; values stay as they are."""
     pairs = renamed(each, names)
-    columns = tuple(pairs)
+    done = Restructured(columns=tuple(pairs))
+    done.origins, _ = _given(each, names, rows, done)
+    if done.rejects:
+        rows = [rows[index] for index in done.origins]
     if tuple(pairs.values()) != names:
         pick = picker([names.index(source) for source in pairs.values()])
         rows = [pick(row) for row in rows]
-    return Restructured(columns=columns, rows=rows, origins=range(len(rows)))
+    done.rows = rows
+    return done
 
 
 def renamed(each: Object, names: tuple[str, ...]) -> dict[str, str]:
@@ -61,14 +66,16 @@ def restructure(
     """Call ``apply`` once for each row. ``columns`` are those that the object's first row had (empty: this is it).
 
     What the function raises is the row's reject; what it returns must be a dict, None or a list of dicts. Raises
-    PlanError where it returns anything else: that is the function's mistake, not the row's.
+    PlanError where it returns anything else: that is the function's mistake, not the row's. A row that the object's
+    model does not allow is its reject before.
     """
     done = Restructured(columns=columns)
     origins: list[int] = []
     pick = picker(columns)
-    for index, row in enumerate(rows):
+    indexes, given = _given(each, names, rows, done)
+    for index, row in zip(indexes, given):  # noqa: B905 - one is made from the other
         try:
-            result = apply(dict(zip(names, row)))  # noqa: B905 - every source gives rows as long as its columns
+            result = apply(row)
         except Rejected as rejected:
             done.rejects.append(Unmoved(index=index, stage="restructure", reason=masked(rejected.message)))
             continue
@@ -89,6 +96,21 @@ def restructure(
         origins += [index] * (len(done.rows) - len(origins))
     done.origins = origins
     return done
+
+
+def _given(
+    each: Object, names: tuple[str, ...], rows: list[Row], done: Restructured
+) -> tuple[Sequence[int], Iterable[dict[str, Any]]]:
+    """The rows as the function is given them, with their indexes; those that its model does not allow are rejects."""
+    if each.validator is None:
+        return range(len(rows)), map(dict, map(zip, repeat(names), rows))
+    checked = each.validator.check(names, rows)
+    for index, error in checked.failed:
+        if isinstance(error, MilepostError) and not isinstance(error, Rejected):
+            raise error
+        reason = error.message if isinstance(error, Rejected) else explain(error)
+        done.rejects.append(Unmoved(index=index, stage="validate", reason=masked(reason)))
+    return checked.indexes, checked.given
 
 
 def _place(each: Object, done: Restructured, result: Any, pick: Callable[[Any], Row]) -> Callable[[Any], Row]:
