@@ -35,7 +35,9 @@ def test_the_option_that_accepts_changes_names_all_that_it_accepts(accepted: str
 
 
 def test_no_command_promises_what_is_not_there_yet() -> None:
-    assert set(milepost.commands) == {"run", "plan", "status", "rejects", "rewind", "crashtest", "demo", "init"}
+    assert set(milepost.commands) == {
+        *("run", "plan", "status", "verify", "rejects", "rewind", "crashtest", "demo", "init")
+    }
 
 
 def test_every_option_has_a_help_text() -> None:
@@ -46,7 +48,7 @@ def test_every_option_has_a_help_text() -> None:
     assert [option.name for option in options if not option.help] == []
 
 
-@pytest.mark.parametrize("name", [*milepost.commands, "rejects list", "rejects export"])
+@pytest.mark.parametrize("name", [*milepost.commands, "rejects list", "rejects export", "rejects retry"])
 def test_the_help_of_no_command_has_holes_in_its_sentences(name: str) -> None:
     said = CliRunner().invoke(milepost, [*name.split(), "--help"], terminal_width=100).output
     prose = said.partition("\n\n")[2].partition("Options:")[0]

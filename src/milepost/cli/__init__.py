@@ -7,6 +7,6 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command ``milepost`` with ``arguments`` (default: the process's own); the exit status."""
-    from milepost.cli.commands import carry_out
+    from milepost.cli.carry_out import carry_out
 
     return carry_out(arguments)

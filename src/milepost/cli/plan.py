@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TextIO
 
@@ -15,14 +16,14 @@ from milepost.migration.plan import ObjectPlan, Plan
 from milepost.wiring.run import Urls, plan
 
 
-def show_plan(job: Job | Migration, urls: Urls, out: TextIO | None) -> None:
+def show_plan(job: Job | Migration, urls: Urls, out: TextIO | None, *, parameters: Mapping[str, str]) -> None:
     """Write the plan as one JSON object to ``out``, or for people to standard output. Raises PlanError."""
     if not isinstance(job, Migration):
         raise PlanError(
             f"{job.name} is a job of your own steps, and what it will do is known only when it runs",
             hint="milepost status shows what it has done; milepost run does the rest.",
         )
-    made = plan(job, urls)
+    made = plan(job, urls, parameters=parameters)
     if out is not None:
         write_line(out, asdict(made))
     else:

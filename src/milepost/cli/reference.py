@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import click
 
-from milepost.cli.commands import FILE_HELP, milepost
+from milepost.cli.asked import FILE_HELP
+from milepost.cli.commands import milepost
 
 PREFACE = """\
 # The command
@@ -24,18 +25,18 @@ Made from the commands' own help by `python -m milepost.cli.reference`; a test c
 | status | meaning |
 |---|---|
 | 0 | complete |
-| 1 | failed; what is committed stays, and the same command resumes after the cause is mended |
+| 1 | failed; what is committed stays, and the same command resumes. `verify`, `crashtest`: something differs |
 | 2 | wrong usage, or a plan that cannot work: nothing was written (a plan that turns out wrong later is 1) |
 | 3 | another run holds the lease; the message tells who, and until when |
 | 130 | interrupted by Ctrl-C or SIGTERM after a commit; the same command resumes |
 
 ## What goes where
 
-A run is shown on standard error: a live tree on a terminal, plain lines elsewhere. What `plan`, `status` and `rejects`
-tell goes to standard output. With `--json`, standard output holds JSON lines and nothing else, whatever the job's own
-code prints: events for `run`, one object for the others. An error is then one object too, with `error`, `hint`,
-`where` and `exit`. Plain lines name each object and failure, and the first steps; the steps after fifty such lines are
-counted. Tables on a narrow terminal leave out columns; `--json` has them all. A reader that goes away (`| head`) does
+A run is shown on standard error: a live tree on a terminal, plain lines elsewhere. What `plan`, `status`, `verify`
+and `rejects` tell goes to standard output. With `--json`, standard output holds JSON lines and nothing else, whatever
+the job's own code prints: events for `run` and `rejects retry`, one object for the others. An error is then one object
+too, with `error`, `hint`, `where` and `exit`. Plain lines name each object and failure, and the first steps; the steps
+after fifty such lines are counted. Tables on a narrow terminal leave out columns; `--json` has them all. A reader that goes away (`| head`) does
 not stop a job: it goes on to its end, and its exit status is its own. Passwords are shown as `***` everywhere; the key
 and content of exported rejects are exact. `NO_COLOR=1` leaves out colours; `MILEPOST_TRACEBACK=1` shows the whole
 traceback of an error.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from milepost.cli.again import other_command, this_command
 from milepost.cli.explain import COMPLETE, FAILED, INTERRUPTED, Explanation, explain, hide_secrets
@@ -26,6 +27,8 @@ from milepost.jobs.stop import Stop, catch_signals
 from milepost.migration.migration import Migration
 from milepost.wiring.run import NO_URLS, Urls, run
 
+Result = TypeVar("Result")
+
 TOGETHER = 100  # checkpoints passed over that are drawn at once: a resumed job may pass over 100,000 a second
 
 
@@ -34,34 +37,50 @@ def run_and_draw(
     *,
     urls: Urls = NO_URLS,
     out: TextIO | None = None,
-    accept_changed: frozenset[str] = frozenset(),
     reference: str | None = None,
+    **options: Any,
 ) -> tuple[int, JSON]:
     """Run the job, drawing it on standard error; the exit status, and the job's result when that is 0.
 
-    Events go to ``out`` as JSON lines where it is given. ``reference`` is the FILE that the command was given.
+    Events go to ``out`` as JSON lines where it is given. ``reference`` is the FILE that the command was given;
+    ``options`` are those of :func:`milepost.wiring.run.run`.
+    """
+    shown, status, result = draw(job, partial(run, job, urls=urls, **options), urls=urls, out=out)
+    if status == COMPLETE:
+        shown.complete(reference)
+    return status, result
+
+
+def draw(
+    job: Job | Migration, act: Callable[..., Result], *, urls: Urls, out: TextIO | None, lines: bool = True
+) -> tuple[Showing, int, Result | None]:
+    """Call ``act(emit=, stop=, clock=)``, drawing what it emits; the exit status, and what it returned if that is 0.
+
+    Events go to ``out`` too where it is given, unless ``lines`` is False; what ended it goes there in either case.
     """
     open_missing()
     quiet_drivers()
     clock = SystemClock()
-    shown = Showing(clock=clock, urls=known_urls(job, urls), out=out, objects=_objects(job))
+    shown = Showing(clock=clock, urls=known_urls(job, urls), out=out, objects=_objects(job), lines=lines)
     stop = Stop()
     try:
         with catch_signals(stop, on_request=shown.face.stopping):
-            result = run(job, urls=urls, emit=shown.emit, stop=stop, accept_changed=accept_changed, clock=clock)
+            result = act(emit=shown.emit, stop=stop, clock=clock)
     except BaseException as error:  # noqa: BLE001 - whatever ended the run is shown, and told by the exit status
         shown.close()
-        return shown.fail(error), None
+        return shown, shown.fail(error), None
     shown.close()
-    shown.complete(reference)
-    return COMPLETE, result
+    return shown, COMPLETE, result
 
 
 class Showing:
     """One run as it is shown: the view so far, where it is drawn, and the JSON lines."""
 
-    def __init__(self, *, clock: Clock, urls: list[str], out: TextIO | None, objects: frozenset[str]) -> None:
+    def __init__(
+        self, *, clock: Clock, urls: list[str], out: TextIO | None, objects: frozenset[str], lines: bool = True
+    ) -> None:
         self.clock = clock
+        self.lines = lines  # every event is one on ``out``
         self.hide = partial(hide_secrets, urls=urls)
         self.out = out
         self.people = out is None  # standard output is the user's own
@@ -77,7 +96,7 @@ class Showing:
     def emit(self, event: Event) -> None:
         """Draw the event. Events of several threads take turns."""
         with self.turn:
-            if self.out is not None:
+            if self.out is not None and self.lines:
                 self._write(as_document(event, self.clock.now(), self.hide))
             if not isinstance(event, CheckpointSkipped) or not self._is_only_counted(event):
                 self._show(event)
@@ -128,7 +147,9 @@ class Showing:
     def fail(self, error: BaseException) -> int:
         """Show what ended the run and what to do next; the exit status."""
         explained = explain(error, started=bool(self.view.job))
-        if self.view.outcome is None:
+        if not self.lines:
+            self._write(error_document(explained, self.hide))
+        elif self.view.outcome is None:
             self._write({"event": "error", **error_document(explained, self.hide)})
         with self._saying():
             self._explain(explained, error)

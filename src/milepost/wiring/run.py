@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from milepost.clock import Clock, SystemClock
 from milepost.databases.url import expand, hide_password
@@ -41,6 +42,7 @@ class Urls:
 
 
 NO_URLS = Urls()
+NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
 
 def run(
@@ -50,6 +52,9 @@ def run(
     emit: Emit = ignore,
     stop: Stop | None = None,
     accept_changed: frozenset[str] = frozenset(),
+    recheck: bool = False,
+    catch_up_limit: int | None = None,
+    parameters: Mapping[str, str] = NO_PARAMETERS,
     clock: Clock | None = None,
     openers: Openers = BY_URL,
     lease_seconds: float = LEASE_SECONDS,
@@ -58,10 +63,15 @@ def run(
     """Run the job until it is complete and return its result, recovering what an earlier run left half done.
 
     Once it holds the lease, it meets passing faults with ``patience``; ``clock`` is what it waits by.
-    ``accept_changed`` names half-done objects that go on although they are declared otherwise now. Raises what ended
-    the run: PlanError before anything is written, LeaseHeld, LeaseLost, Interrupted, another MilepostError, or what the
-    user's own step raised.
+    ``accept_changed`` names half-done objects that go on although they are declared otherwise now. ``recheck``: look
+    again at all ranges that are done, also of a job that is complete. ``catch_up_limit``: the most passes for what
+    changed at the source meanwhile (None: as many as are usual). ``parameters`` are given by name, as text. Raises what
+    ended the run: PlanError before anything is written, LeaseHeld, LeaseLost, Interrupted, another MilepostError, or
+    what the user's own step raised.
     """
+    if not isinstance(job, Migration) and (recheck or catch_up_limit is not None):
+        raise PlanError(f"{job.name} is a job of your own steps: it has no source that could have changed")
+    _refuse_unknown(job, parameters)
     clock = clock or SystemClock()
     start = partial(
         _start,
@@ -84,8 +94,9 @@ def run(
         return start(migrating.main, reopen=migrating.unfinished)
 
 
-def plan(migration: Migration, urls: Urls = NO_URLS) -> Plan:
+def plan(migration: Migration, urls: Urls = NO_URLS, *, parameters: Mapping[str, str] = NO_PARAMETERS) -> Plan:
     """What ``run`` would do now. Strictly read-only. Raises PlanError where it cannot work."""
+    _refuse_unknown(migration, parameters)
     with closing(_migrating(migration, urls, SystemClock(), BY_URL)) as migrating:
         migrating.prepare(frozenset())
         return migrating.plan(hide_password(store_url(migration, urls)))
@@ -120,6 +131,11 @@ def store_url(job: Job | Migration, urls: Urls = NO_URLS) -> str:
     file = job.file if isinstance(job, Job) else file_of(job.objects[0].target)
     beside = Path() if file is None else file.parent
     return f"sqlite:///{beside / f'{job.name}.milepost.db'}"
+
+
+def _refuse_unknown(job: Job | Migration, parameters: Mapping[str, str]) -> None:
+    if parameters:
+        raise PlanError(f"{job.name} declares no parameters", hint=f"Leave out -p {next(iter(parameters))}=….")
 
 
 def _only_sends(migration: Migration) -> bool:
