@@ -36,10 +36,10 @@ A run is shown on standard error: a live tree on a terminal, plain lines elsewhe
 and `rejects` tell goes to standard output. With `--json`, standard output holds JSON lines and nothing else, whatever
 the job's own code prints: events for `run` and `rejects retry`, one object for the others. An error is then one object
 too, with `error`, `hint`, `where` and `exit`. Plain lines name each object and failure, and the first steps; the steps
-after fifty such lines are counted. Tables on a narrow terminal leave out columns; `--json` has them all. A reader that goes away (`| head`) does
-not stop a job: it goes on to its end, and its exit status is its own. Passwords are shown as `***` everywhere; the key
-and content of exported rejects are exact. `NO_COLOR=1` leaves out colours; `MILEPOST_TRACEBACK=1` shows the whole
-traceback of an error.
+after fifty such lines are counted. Tables on a narrow terminal leave out columns; `--json` has them all. A reader that
+goes away (`| head`) does not stop a job: it goes on to its end, and its exit status is its own. Passwords are shown as
+`***` everywhere; the key and content of exported rejects are exact. `NO_COLOR=1` leaves out colours;
+`MILEPOST_TRACEBACK=1` shows the whole traceback of an error.
 """
 
 
