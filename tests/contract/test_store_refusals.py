@@ -75,7 +75,7 @@ def test_a_store_of_a_newer_schema_is_refused_with_both_numbers(database, create
     make(database)
     database.run(f"INSERT INTO {database.schema} VALUES (7, '2030-01-01')")
     before = database.digest()
-    with pytest.raises(StoreError, match=r"schema 7.* up to 1") as refused:
+    with pytest.raises(StoreError, match=r"schema 7.* up to 2") as refused:
         open_store(database.url, create=create)
     assert "pip install --upgrade milepost" in refused.value.hint
     assert database.digest() == before

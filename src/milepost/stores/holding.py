@@ -60,3 +60,8 @@ def above(path: str) -> list[str]:
     """The paths of the checkpoints above ``path``, the job itself among them."""
     parts = path.split("/") if path else []
     return ["/".join(parts[:depth]) for depth in range(len(parts))]
+
+
+def is_within(path: str, other: str) -> bool:
+    """Whether ``path`` is ``other`` or below it; everything is below the job itself."""
+    return other in ("", path) or path.startswith(f"{other}/")

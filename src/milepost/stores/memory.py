@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import dropwhile, islice
 
@@ -14,34 +13,11 @@ from milepost.jobs.lease import Lease, Run
 from milepost.jobs.ledger import NO_ROWS, Entry, RejectedRow
 from milepost.jobs.state import JSON, REWOUND, Completed, Failure, Move, Record, State, move, moved
 from milepost.stores.encode import LARGE_RESULT, decode, encode, readable, same_name
-from milepost.stores.holding import above, held_by, inside_transaction, lost, out_of_order
+from milepost.stores.holding import above, held_by, inside_transaction, is_within, lost, out_of_order
+from milepost.stores.memory_rows import KeptJob, MemoryOfRows
 
 
-@dataclass
-class _Job:
-    """Everything about one job. Ledger and rejects by path, values by path and name."""
-
-    epoch: int = 0
-    held: bool = False
-    dead: bool = False
-    runs: list[Run] = field(default_factory=list)
-    records: dict[str, Record] = field(default_factory=dict)
-    ledger: dict[str, list[Entry]] = field(default_factory=dict)
-    rejects: dict[str, list[RejectedRow]] = field(default_factory=dict)
-    values: dict[str, dict[str, str | None]] = field(default_factory=dict)
-
-    def copy(self) -> _Job:
-        return replace(
-            self,
-            runs=list(self.runs),
-            records=dict(self.records),
-            ledger={path: list(entries) for path, entries in self.ledger.items()},
-            rejects={path: list(rows) for path, rows in self.rejects.items()},
-            values={path: dict(values) for path, values in self.values.items()},
-        )
-
-
-class MemoryStore:
+class MemoryStore(MemoryOfRows):
     """A store that lasts as long as this object. Closing it lets go of its leases and keeps everything else.
 
     A transaction copies the job, so its cost grows with history: this store is for tests and for trying things out.
@@ -50,9 +26,8 @@ class MemoryStore:
     url = "memory:"
 
     def __init__(self, clock: Clock) -> None:
+        super().__init__()
         self._clock = clock
-        self._jobs: dict[str, _Job] = {}
-        self._lock = threading.RLock()
         self._depth = 0
 
     # -- who may write
@@ -62,7 +37,7 @@ class MemoryStore:
         with self._lock:
             if self._depth:
                 raise inside_transaction("taken")
-            kept = self._jobs.get(job, _Job())
+            kept = self._jobs.get(job, KeptJob())
             now = self._clock.now()
             previous = kept.runs[-1] if kept.runs else None
             if previous and kept.held and not kept.dead and previous.lease_until >= now:
@@ -103,7 +78,7 @@ class MemoryStore:
 
     def runs(self, job: str) -> list[Run]:
         with self._lock:
-            return list(self._jobs.get(job, _Job()).runs)
+            return list(self._jobs.get(job, KeptJob()).runs)
 
     # -- writing together
 
@@ -123,13 +98,13 @@ class MemoryStore:
                 self._depth -= 1
 
     @contextmanager
-    def _writing(self, lease: Lease) -> Iterator[_Job]:
+    def _writing(self, lease: Lease) -> Iterator[KeptJob]:
         """What is done inside must not fail after its first change."""
         with self._lock:
             yield self._check(lease)
             self._sign(lease)
 
-    def _check(self, lease: Lease) -> _Job:
+    def _check(self, lease: Lease) -> KeptJob:
         job = self._jobs.get(lease.job)
         if job is None or job.epoch != lease.epoch or not job.held:
             raise lost(lease)
@@ -162,59 +137,51 @@ class MemoryStore:
 
     def get(self, job: str, path: str) -> Record | None:
         with self._lock:
-            kept = self._jobs.get(job, _Job())
+            kept = self._jobs.get(job, KeptJob())
             return _with_ledger(kept.records[path], kept.ledger.get(path, [])) if path in kept.records else None
 
     def checkpoints(self, job: str) -> list[Record]:
         with self._lock:
-            kept = self._jobs.get(job, _Job())
+            kept = self._jobs.get(job, KeptJob())
             return [_with_ledger(record, kept.ledger.get(path, [])) for path, record in kept.records.items()]
 
     def completed_after(self, job: str, path: str, places: int) -> list[Completed]:
         with self._lock:
-            kept = self._jobs.get(job, _Job())
+            kept = self._jobs.get(job, KeptJob())
             after = islice(dropwhile(lambda record: record.path != path, kept.records.values()), 1, places + 1)
             done = [_completed(each, kept.ledger.get(each.path, [])) for each in after if each.state is State.COMPLETE]
             return [each for each in done if len(each.text or "") <= LARGE_RESULT]
 
     def append(self, lease: Lease, entry: Entry, rejects: Sequence[RejectedRow] = ()) -> None:
         low, high = _through_json(entry.low, "low end"), _through_json(entry.high, "high end")
+        modified = _through_json(entry.modified, "highest modified")
         with self._writing(lease) as job:
             now = self._clock.now()
             rows = [_kept_reject(row, entry, now) for row in rejects]
             entries = job.ledger.get(entry.path, [])
+            kept = replace(entry, low=low, high=high, modified=modified, epoch=lease.epoch, at=now)
             if entry.path not in job.records or entry.seq != len(entries) + 1:
                 raise out_of_order(entry.path, entry.seq)
-            job.ledger.setdefault(entry.path, []).append(replace(entry, low=low, high=high, epoch=lease.epoch, at=now))
+            job.ledger.setdefault(entry.path, []).append(kept)
             job.rejects.setdefault(entry.path, []).extend(rows)
 
     def ledger(self, job: str, path: str) -> Iterator[Entry]:
         with self._lock:
-            return iter(list(self._jobs.get(job, _Job()).ledger.get(path, [])))
-
-    def rejects(self, job: str, path: str | None = None) -> Iterator[RejectedRow]:
-        with self._lock:
-            kept = self._jobs.get(job, _Job()).rejects
-            paths = sorted(kept) if path is None else [path]
-            return iter([row for each in paths for row in kept.get(each, [])])
+            return iter(list(self._jobs.get(job, KeptJob()).ledger.get(path, [])))
 
     def rewind(self, lease: Lease, path: str) -> int:
         with self._writing(lease) as job:
-
-            def gone(other: str) -> bool:
-                return path in ("", other) or other.startswith(f"{path}/")
-
-            forgotten = [record for record in job.records.values() if gone(record.path)]
+            forgotten = [record for record in job.records.values() if is_within(record.path, path)]
             for record in forgotten:
                 move(record.state, Move.FORGET)  # the state after is that of no record
-            for table in (job.records, job.ledger, job.rejects, job.values):
-                for other in [other for other in table if gone(other)]:
+            for table in (job.records, job.ledger, job.rejects, job.values, job.links):
+                for other in [other for other in table if is_within(other, path)]:
                     del table[other]
             for other in above(path) if forgotten else ():
                 self._rewind_above(job, other)
             return len(forgotten)
 
-    def _rewind_above(self, job: _Job, path: str) -> None:
+    def _rewind_above(self, job: KeptJob, path: str) -> None:
         record = job.records.get(path)
         if record is not None and record.state in moved(Move.REWIND):
             job.records[path] = replace(
@@ -237,7 +204,7 @@ class MemoryStore:
 
     def recall(self, job: str, path: str) -> dict[str, JSON]:
         with self._lock:
-            return {name: decode(text) for name, text in self._jobs.get(job, _Job()).values.get(path, {}).items()}
+            return {name: decode(text) for name, text in self._jobs.get(job, KeptJob()).values.get(path, {}).items()}
 
     def replace(self, lease: Lease, path: str, name: str, value: JSON) -> None:
         text = encode(value, f"the value {name!r}")
@@ -279,6 +246,8 @@ def _kept_reject(row: RejectedRow, entry: Entry, now: datetime) -> RejectedRow:
         key=_through_json(row.key, "key"),
         content=_through_json(row.content, "content"),
         at=now,
+        target_key=_through_json(row.target_key, "target key"),
+        parent=_through_json(row.parent, "parent"),
     )
 
 

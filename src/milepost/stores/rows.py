@@ -12,7 +12,7 @@ from milepost.jobs.state import REWOUND, Completed, Failure, Move, Record, State
 from milepost.stores.encode import decode, encode, moment, moment_or_none, readable, same_name
 from milepost.stores.holding import Holding, above
 
-REJECT_COLUMNS = ("job", "path", "seq", "ordinal", "stage", "reason", "key", "content")
+REJECT_COLUMNS = ("job", "path", "seq", "ordinal", "stage", "reason", "key", "content", "target_key", "parent")
 
 Row = Sequence[Any]
 
@@ -68,26 +68,36 @@ def completed(row: Row) -> Completed:
 def entry_values(entry: Entry) -> dict[str, Any]:
     """What ``append`` writes."""
     low, high = encode(entry.low, "the low end"), encode(entry.high, "the high end")
-    return {"path": same_name(entry.path, "path"), "seq": entry.seq, "low": low, "high": high, **asdict(entry.counts)}
+    modified = encode(entry.modified, "the highest modified")
+    ends = {"low": low, "high": high, "modified": modified}
+    return {"path": same_name(entry.path, "path"), "seq": entry.seq, **ends, **asdict(entry.counts)}
 
 
 def entry(row: Row) -> Entry:
     """A ledger entry from the columns of ``statements.LEDGER``."""
-    path, seq, low, high, *counts, epoch, at = row
+    path, seq, low, high, *counts, epoch, at, modified = row
     return Entry(
-        path=path, seq=seq, low=decode(low), high=decode(high), counts=_counts(counts), epoch=epoch, at=moment(at)
+        path=path,
+        seq=seq,
+        low=decode(low),
+        high=decode(high),
+        counts=_counts(counts),
+        epoch=epoch,
+        at=moment(at),
+        modified=decode(modified),
     )
 
 
 def reject_values(job: str, of: Entry, ordinal: int, row: RejectedRow) -> tuple[Any, ...]:
     """A reject of the batch ``of``, in the order of ``REJECT_COLUMNS``."""
     key, content = encode(row.key, "a reject's key"), encode(row.content, "a reject's content")
-    return (job, of.path, of.seq, ordinal, row.stage, readable(row.reason), key, content)
+    target_key, parent = encode(row.target_key, "a reject's target key"), encode(row.parent, "a reject's parent")
+    return (job, of.path, of.seq, ordinal, row.stage, readable(row.reason), key, content, target_key, parent)
 
 
 def rejected_row(row: Row) -> RejectedRow:
     """A reject from the columns of the statements that read them."""
-    path, seq, _, stage, reason, key, content, at = row
+    path, seq, _, stage, reason, key, content, target_key, parent, at = row
     return RejectedRow(
         path=path,
         seq=seq,
@@ -96,6 +106,8 @@ def rejected_row(row: Row) -> RejectedRow:
         key=decode(key),
         content=decode(content),
         at=moment_or_none(at),
+        target_key=decode(target_key),
+        parent=decode(parent),
     )
 
 

@@ -14,12 +14,10 @@ from milepost.jobs.state import JSON, Completed, Record
 from milepost.stores import rows, statements
 from milepost.stores.encode import LARGE_RESULT, decode, encode, moment, same_name
 from milepost.stores.holding import lost, out_of_order
-from milepost.stores.leasing import LeasingStore
-
-PAGE = 1000  # rows read at a time by the methods that iterate
+from milepost.stores.moved_rows import PAGE, MovedRowsStore
 
 
-class SqlStore(LeasingStore):
+class SqlStore(MovedRowsStore):
     """All of the contract but what a database must supply."""
 
     @abstractmethod
@@ -121,22 +119,11 @@ class SqlStore(LeasingStore):
                 return
             seq = page[-1][1]
 
-    def rejects(self, job: str, path: str | None = None) -> Iterator[RejectedRow]:
-        statement = statements.REJECTS_OF_JOB if path is None else statements.REJECTS_OF_PATH
-        after = {"path": path or "", "seq": -1, "ordinal": -1}
-        while True:
-            with self._reading():
-                page = self._run(statement, job=job, page=PAGE, **after).fetchall()
-            yield from map(rows.rejected_row, page)
-            if len(page) < PAGE:
-                return
-            after = dict(zip(after, page[-1], strict=False))
-
     def rewind(self, lease: Lease, path: str) -> int:
         same_name(path, "path")
         with self._writing(lease):
             forgotten = 0
-            for table in ("ledger", "reject", "value", "checkpoint"):
+            for table in ("ledger", "reject", "link", "value", "checkpoint"):
                 statement = statements.BELOW.replace("table", table)
                 forgotten = self._run(statement, job=lease.job, path=path).rowcount
             for values in rows.rewound_values(path) if forgotten else ():

@@ -89,33 +89,19 @@ COMPLETED_AFTER = """
 # Adds no row unless the lease is valid, it is the path's next and its checkpoint exists: told by the number of rows.
 APPEND = f"""
     INSERT INTO {{ledger}} (job, path, seq, low, high, read, loaded, unchanged, filtered, rejected,
-        total_read, total_loaded, total_unchanged, total_filtered, total_rejected, epoch, committed_at)
+        total_read, total_loaded, total_unchanged, total_filtered, total_rejected, epoch, committed_at, modified)
     SELECT c.job, c.path, :seq, :low, :high, :read, :loaded, :unchanged, :filtered, :rejected,
         coalesce(l.total_read, 0) + :read, coalesce(l.total_loaded, 0) + :loaded,
         coalesce(l.total_unchanged, 0) + :unchanged, coalesce(l.total_filtered, 0) + :filtered,
-        coalesce(l.total_rejected, 0) + :rejected, :epoch, {{now}}
+        coalesce(l.total_rejected, 0) + :rejected, :epoch, {{now}}, :modified
     FROM {_VALID} CROSS JOIN {{checkpoint}} c {{last}}
     WHERE c.job = :job AND c.path = :path AND coalesce(l.seq, 0) + 1 = :seq
 """
 
 LEDGER = """
-    SELECT path, seq, low, high, read, loaded, unchanged, filtered, rejected, epoch, committed_at
+    SELECT path, seq, low, high, read, loaded, unchanged, filtered, rejected, epoch, committed_at, modified
     FROM {ledger} WHERE job = :job AND path = :path AND seq > :seq ORDER BY seq LIMIT :page
 """
-
-_REJECTS = """
-    SELECT t.path, t.seq, t.ordinal, t.stage, t.reason, t.key, t.content, l.committed_at
-    FROM {reject} t LEFT JOIN {ledger} l ON l.job = t.job AND l.path = t.path AND l.seq = t.seq
-    WHERE t.job = :job AND
-"""
-
-REJECTS_OF_PATH = (
-    _REJECTS + " t.path = :path AND (t.seq, t.ordinal) > (:seq, :ordinal) ORDER BY t.seq, t.ordinal LIMIT :page"
-)
-
-REJECTS_OF_JOB = (
-    _REJECTS + " (t.path, t.seq, t.ordinal) > (:path, :seq, :ordinal) ORDER BY t.path, t.seq, t.ordinal LIMIT :page"
-)
 
 # The path and all below it; "/" is followed by "0" in every encoding.
 BELOW = """
