@@ -73,7 +73,20 @@ def tell_sales(cp: Checkpoint) -> None: ...
 def close_books() -> None: ...
 
 
-Table("customer")  # type: ignore[call-arg]  # a table has a key
+crm.object("person", source=Table("people", key="no", modified="changed_at"), target=Table("person", id="person_id"))
+
+
+@crm.object(
+    source=Table("employees", key="no"),
+    target=Table("employee", key="no", id="employee_id"),
+    parents={"reports_to": "self", "department_id": "department"},
+)
+def employee(row: dict[str, Any]) -> dict[str, Any]:
+    return {"no": row["no"], "reports_to": row["boss"], "department_id": row["department"]}
+
+
+Table("customer")  # type: ignore[call-overload]  # a table has a key, or an id that it makes
+crm.object("boss", source=Table("b", key="no"), target=Table("b", id="id"), parents={"a": 1})  # type: ignore[arg-type]
 Migration("crm", sourec="sqlite:///legacy.db")  # type: ignore[call-arg]
 crm.object("currency", source="currencies", target=Table("currency", key="code"))  # type: ignore[call-overload]
 

@@ -54,7 +54,7 @@ def test_a_changed_function_is_shown_by_its_lines() -> None:
         {"source": Table("customers", key="id", where="active")},
         {"source": Table("customers", key=("id", "name"))},
         {"target": Table("customer", key="id")},
-        {"parents": {("x",): an_object(None)}},
+        {"declared": {("x",): an_object(None)}},
         {"columns": {"id": "number"}},
         {"on_duplicate": "last"},
         {"source": Rows(lambda after: iter([]), key="id")},

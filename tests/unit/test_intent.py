@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from milepost.jobs.intent import INTENT, Intent, Outcome, Settlement, recorded, settlement
 from milepost.jobs.ledger import Counts, RejectedRow
-from milepost.migration.move import counts_of_both
+from milepost.migration.batches import counts_of_both
 from milepost.migration.sink import choose
 from milepost.migration.target import Loading
 

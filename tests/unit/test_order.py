@@ -17,7 +17,7 @@ from milepost.migration.table import Table
 def an_object(name: str, *parents: Object) -> Object:
     place = Table(name, key="id")
     declared = {(f"{parent.name}_id",): parent for parent in parents}
-    return Object(name=name, source=place, target=place, parents=declared)
+    return Object(name=name, source=place, target=place, declared=declared)
 
 
 def test_a_child_declared_before_its_parent_is_moved_after_it() -> None:
@@ -47,7 +47,7 @@ def test_every_parent_stands_before_its_children(size: int, dice: random.Random)
 def test_a_cycle_is_refused_and_named() -> None:
     customer = an_object("customer")
     invoice = an_object("invoice", customer)
-    customer.parents = {("best_invoice",): invoice}
+    customer.declared = {("best_invoice",): invoice}
     with pytest.raises(PlanError, match=r"cycle: customer > invoice > customer"):
         in_order([customer, invoice])
 

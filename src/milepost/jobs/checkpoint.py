@@ -9,13 +9,16 @@ from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from milepost.errors import Fatal
 from milepost.jobs.attempt import attempt
+from milepost.jobs.bound_store import BoundStore
 from milepost.jobs.event import RowsExpected, Told
 from milepost.jobs.intent import INTENT, WITNESS, Intent
 from milepost.jobs.json_value import as_json
+from milepost.jobs.parameters import PARAMETERS, Parameters
 from milepost.jobs.ledger import Counts, RejectedRow
 from milepost.jobs.progress import Progress
 from milepost.jobs.session import Session
@@ -89,8 +92,19 @@ class Checkpoint:
 
     @property
     def now(self) -> datetime:
-        """The time at which the job was first started, on the store's clock: the same in every run of it."""
+        """The time at which the job was first started, on the store's clock: the same in every run of it.
+
+        What a function stamps rows with: ``once`` for other values that are made up once, ``parameters`` for given ones.
+        """
         return self._session.now
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """What the job was told when it was first started, by name: the same in every run of it."""
+        if self._session.parameters is None:
+            pinned = self._session.store.recall(self._session.lease.job, "").get(PARAMETERS)
+            self._session.parameters = MappingProxyType(pinned or {})
+        return self._session.parameters
 
     # -- what a step does
 
@@ -157,6 +171,16 @@ class Checkpoint:
 
     # -- for engines that are built on it
 
+    def settle(self, parameters: Parameters, given: Mapping[str, str]) -> None:
+        """Settle the job's parameters by what an earlier run pinned, and pin them. Of the job's own checkpoint."""
+        if not parameters and not given:
+            return
+        pinned = self.recall().get(PARAMETERS)
+        settled = parameters.settle(given, pinned)
+        if settled != pinned:
+            self.replace(PARAMETERS, settled)
+        self._session.parameters = MappingProxyType(settled)
+
     def call(
         self,
         name: str,
@@ -175,12 +199,14 @@ class Checkpoint:
         new = self._progress.bare and path not in self._session.started
         return run_at(self._session, (*self.names, name), body, rollback=rollback, new=new)
 
-    def append(self, low: JSON, high: JSON, counts: Counts, rejects: Sequence[RejectedRow] = ()) -> None:
+    def append(
+        self, low: JSON, high: JSON, counts: Counts, rejects: Sequence[RejectedRow] = (), *, modified: JSON = None
+    ) -> None:
         """Add the batch ``(low, high]`` to this path's ledger; ``high`` becomes the position.
 
-        The path and the batch number of the rejects are filled in.
+        The path and the batch number of the rejects are filled in. ``modified`` is the ledger entry's.
         """
-        self._progress.append(low, as_json(high, f"the position of {self.path}"), counts, rejects)
+        self._progress.append(low, as_json(high, f"the position of {self.path}"), counts, rejects, modified=modified)
 
     def intend(self, intent: Intent) -> None:
         """Make durable what is about to be done outside the store: from now on until ``done`` it is in doubt."""
@@ -190,7 +216,9 @@ class Checkpoint:
     def done(self, intent: Intent) -> None:
         """Add what was intended to the ledger, and forget the intent, in one transaction."""
         with self.transaction():
-            self._progress.append(intent.low, intent.high, intent.counts, intent.rejects)
+            if intent.forgotten is not None:
+                self.store.forget_rejects(intent.forgotten)
+            self.append(intent.low, intent.high, intent.counts, intent.rejects, modified=intent.modified)
             self.replace(INTENT, None)
             if intent.witness is not None:
                 self.replace(WITNESS, intent.witness)
@@ -208,9 +236,18 @@ class Checkpoint:
         """Every value remembered for this path, by name."""
         return self._session.store.recall(self._session.lease.job, self.path)
 
+    @property
+    def store(self) -> BoundStore:
+        """What the store keeps of this job besides: the key map, links, rejects. To be written in ``transaction``."""
+        return BoundStore(self._session.store, self._session.lease)
+
+    def beside(self, path: str) -> Checkpoint:
+        """The checkpoint at another path of the job as it stands: to be read, and for the values remembered there."""
+        return Checkpoint(Progress(self._session, path), tuple(path.split("/")))
+
     def rejects(self) -> Iterator[RejectedRow]:
-        """The rejects of this path, in order, read as they are taken."""
-        return self._session.store.rejects(self._session.lease.job, self.path)
+        """The rejects of this path and all below it, in order, read as they are taken."""
+        return self.store.rejects(self.path)
 
     def expect(self, rows: int | None) -> None:
         """Say that this checkpoint moves on by batches, and how many rows it will have read (None: unknown).

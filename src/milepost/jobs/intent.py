@@ -6,15 +6,25 @@ ledger. After a crash at most one batch of a checkpoint is in doubt, and it is k
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from enum import Enum
 from typing import Any
 
 from milepost.jobs.ledger import Counts, RejectedRow
 from milepost.jobs.state import JSON
 
+REJECT = tuple(each.name for each in fields(RejectedRow) if each.name not in {"path", "seq", "at"})
 INTENT = "intent"  # the names under which a checkpoint remembers them
 WITNESS = "witness"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forgotten:
+    """Rejects of ``path`` and below that are out of date: of these source keys, and of these batches (path, seq)."""
+
+    path: str
+    keys: tuple[JSON, ...] = ()
+    batches: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +34,8 @@ class Intent:
     ``counts`` and ``rejects`` are what the ledger is to hold once it is done. ``token`` is by what can be told later
     whether it came through (None: by nothing). ``witness`` is the key of the last of its rows in the target, None where
     there is none to be found again. ``again``: it was in doubt before, so that an earlier act may have come through
-    whatever became of this one.
+    whatever became of this one. ``modified`` is the ledger entry's. ``keys`` are those of the rows where they are no
+    range. ``forgotten`` are the rejects that go once it is done.
     """
 
     seq: int
@@ -35,11 +46,12 @@ class Intent:
     token: JSON = None
     witness: JSON = None
     again: bool = False
+    modified: JSON = None
+    keys: JSON = None
+    forgotten: Forgotten | None = None
 
     def as_json(self) -> JSON:
-        rejects = [
-            {"stage": one.stage, "reason": one.reason, "key": one.key, "content": one.content} for one in self.rejects
-        ]
+        rejects = [{name: getattr(one, name) for name in REJECT} for one in self.rejects]
         return {**asdict(self), "rejects": rejects}
 
 
@@ -49,7 +61,11 @@ def recorded(values: dict[str, JSON], path: str) -> Intent | None:
     if found is None:
         return None
     rejects = tuple(RejectedRow(path=path, seq=found["seq"], **one) for one in found["rejects"])
-    return Intent(**{**found, "counts": Counts(**found["counts"]), "rejects": rejects})
+    forgotten = found.get("forgotten")
+    if forgotten is not None:
+        batches = tuple((path, seq) for path, seq in forgotten["batches"])
+        forgotten = Forgotten(path=forgotten["path"], keys=tuple(forgotten["keys"]), batches=batches)
+    return Intent(**{**found, "counts": Counts(**found["counts"]), "rejects": rejects, "forgotten": forgotten})
 
 
 class Outcome(Enum):

@@ -85,11 +85,13 @@ class Progress:
             raise Fatal(f"the position of {self.path} is that of its last batch; it cannot be saved besides")
         self._write(replace(self.record, position=position), PositionSaved(path=self.path, position=position))
 
-    def append(self, low: JSON, high: JSON, counts: Counts, rejects: Sequence[RejectedRow]) -> None:
+    def append(
+        self, low: JSON, high: JSON, counts: Counts, rejects: Sequence[RejectedRow], *, modified: JSON = None
+    ) -> None:
         self._refuse_ended()
         before, path, seq = self.record, self.path, self.record.batches + 1
         after = replace(before, position=high, counts=before.counts + counts, batches=seq)
-        entry = Entry(path=path, seq=seq, low=low, high=high, counts=counts)
+        entry = Entry(path=path, seq=seq, low=low, high=high, counts=counts, modified=modified)
         rows = [replace(row, path=path, seq=seq) for row in rejects]
         with self._sure():
             self.session.store.append(self.session.lease, entry, rows)

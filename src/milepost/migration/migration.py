@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
 from milepost.errors import PlanError
+from milepost.jobs.parameters import Parameters
 from milepost.migration.object import Object, Restructure, declared_parents
 from milepost.migration.table import Query, Rows, Sink, Table
 
@@ -30,7 +31,9 @@ class Migration:
     ``source`` and ``target`` are URLs as SQLAlchemy writes them; ``${NAME}`` in one is taken from the environment.
     ``store`` None: in the target's database. ``max_rejects`` is a number of rows or a share such as "2%", for each
     object; by default the first reject stops the run. ``batch_rows`` is the most rows that are committed together.
-    ``recheck_after`` and ``deletes`` say how a source that changed during a pause is treated.
+    ``recheck_after`` and ``deletes`` say how a source that changed during a pause is treated. ``parameters`` declares
+    by name what it may be told when it is started (``-p name=value``): texts, with their defaults (None: it must be
+    given). The first run pins them, as it does ``cp.now``, so that a resumed run stamps the same values.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Migration:
         batch_rows: int = BATCH_ROWS,
         recheck_after: str = "10m",
         deletes: str = "report",
+        parameters: Mapping[str, str | None] | None = None,
     ) -> None:
         self.name = name
         self.source = source
@@ -53,6 +57,7 @@ class Migration:
         self.batch_rows = batch_rows
         self.recheck_after = recheck_after
         self.deletes = deletes
+        self.parameters = Parameters(name, parameters)
         self.objects: list[Object] = []
         self.first: list[OwnStep] = []
         self.between: list[OwnStep] = []

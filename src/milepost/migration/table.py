@@ -6,8 +6,9 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
+from milepost.errors import PlanError
 from milepost.jobs.checkpoint import Checkpoint
 
 ReadRows = Callable[[Any], Iterable[Mapping[str, Any]]]
@@ -20,30 +21,51 @@ class Table:
 
     ``key`` identifies a row: one column's name, or a tuple of names. A source is read in its order; a target is
     upserted on it, and must hold it unique. ``columns`` limits what is read to those, ``where`` is a condition in the
-    source's SQL. ``id`` is a key that the target makes itself, ``modified`` a column that tells when a row was last
-    changed. ``database`` is a URL that takes the place of the migration's own.
+    source's SQL. ``id`` is a key that the target makes itself, and that children are given; a target that has one may
+    do without ``key``: the store then remembers which row came of which source row. ``modified`` is a column that tells
+    when a row was last changed. ``database`` is a URL that takes the place of the migration's own.
     """
 
     name: str
-    key: str | tuple[str, ...]
+    key: str | tuple[str, ...] | None
     id: str | None = None
     columns: tuple[str, ...] | None = None
     where: str | None = None
     modified: str | None = None
     database: str | None = None
 
+    @overload
     def __init__(
         self,
         name: str,
         *,
         key: str | Iterable[str],
+        id: str | None = None,
+        columns: Iterable[str] | None = None,
+        where: str | None = None,
+        modified: str | None = None,
+        database: str | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(self, name: str, *, id: str, database: str | None = None) -> None: ...
+    def __init__(
+        self,
+        name: str,
+        *,
+        key: str | Iterable[str] | None = None,
         id: str | None = None,  # noqa: A002 - the glossary's word
         columns: Iterable[str] | None = None,
         where: str | None = None,
         modified: str | None = None,
         database: str | None = None,
     ) -> None:
-        settings = {"name": name, "key": _names(key), "id": id, "columns": None if columns is None else tuple(columns)}
+        if key is None and id is None:
+            raise PlanError(
+                f"the table {name} has neither key= nor id=, so its rows cannot be told apart",
+                hint="Name the columns that identify a row (key=), or the column that the target makes itself (id=).",
+            )
+        names = None if key is None else _names(key)
+        settings = {"name": name, "key": names, "id": id, "columns": None if columns is None else tuple(columns)}
         settings |= {"where": where, "modified": modified, "database": database}
         for field, value in settings.items():
             object.__setattr__(self, field, value)
@@ -119,7 +141,10 @@ class Sink:
 
 
 def key_of(place: Table | Query | Rows | Sink) -> tuple[str, ...]:
-    """The key's columns in their order."""
+    """The key's columns in their order; the id's where there is no key."""
+    if isinstance(place, Table) and place.key is None:
+        return (place.id or "",)
+    assert place.key is not None  # noqa: S101 - only a Table may have none
     return place.key if isinstance(place.key, tuple) else (place.key,)
 
 

@@ -21,11 +21,12 @@ from milepost.migration.definition import definition
 from milepost.migration.gather import BatchLimits
 from milepost.migration.keys import decode
 from milepost.migration.migration import Migration, OwnStep
-from milepost.migration.move import Route, move
+from milepost.migration.move import move
 from milepost.migration.object import Object, Undo
 from milepost.migration.order import in_order
 from milepost.migration.pin import Pin, check_definition, freeze, name_of, reads_otherwise, recorded
 from milepost.migration.plan import Plan
+from milepost.migration.route import Route
 from milepost.migration.table import Rows
 from milepost.migration.trial import Trial
 from milepost.wiring.emptied import find_emptied, judge

@@ -7,7 +7,7 @@ from contextlib import closing
 
 from milepost.databases.url import scheme
 from milepost.migration.fresh import fresh_of
-from milepost.migration.move import Route
+from milepost.migration.route import Route
 from milepost.migration.object import Object
 from milepost.migration.plan import EXACTLY_ONCE, REPLAYED, SENT_AGAIN, SETTLED, ObjectPlan
 from milepost.migration.table import Rows, Sink
