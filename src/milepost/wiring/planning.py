@@ -7,9 +7,9 @@ from contextlib import closing
 
 from milepost.databases.url import scheme
 from milepost.migration.fresh import fresh_of
-from milepost.migration.route import Route
 from milepost.migration.object import Object
 from milepost.migration.plan import EXACTLY_ONCE, REPLAYED, SENT_AGAIN, SETTLED, ObjectPlan
+from milepost.migration.route import Route
 from milepost.migration.table import Rows, Sink
 from milepost.wiring.ends import connect_read_only
 from milepost.wiring.known import Known
