@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from copy import deepcopy
@@ -18,8 +18,8 @@ from milepost.jobs.bound_store import BoundStore
 from milepost.jobs.event import RowsExpected, Told
 from milepost.jobs.intent import INTENT, WITNESS, Intent
 from milepost.jobs.json_value import as_json
-from milepost.jobs.parameters import PARAMETERS, Parameters
 from milepost.jobs.ledger import Counts, RejectedRow
+from milepost.jobs.parameters import PARAMETERS, Parameters
 from milepost.jobs.progress import Progress
 from milepost.jobs.session import Session
 from milepost.jobs.state import JSON, Failure
@@ -94,7 +94,7 @@ class Checkpoint:
     def now(self) -> datetime:
         """The time at which the job was first started, on the store's clock: the same in every run of it.
 
-        What a function stamps rows with: ``once`` for other values that are made up once, ``parameters`` for given ones.
+        Rows are stamped with it; with ``once`` for a value that is made up, ``parameters`` for one that was given.
         """
         return self._session.now
 

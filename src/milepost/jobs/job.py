@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import update_wrapper
 from pathlib import Path
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
@@ -12,6 +12,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 from milepost.errors import Fatal, PlanError
 from milepost.jobs.checkpoint import Checkpoint, active, under_way
 from milepost.jobs.identity import named_by_arguments, named_by_key
+from milepost.jobs.parameters import Parameters
 from milepost.jobs.state import JSON
 
 P = ParamSpec("P")
@@ -94,13 +95,18 @@ class Job:
     """What is to be done, under a name that lasts: steps, and a main function that calls them.
 
     ``store`` is the URL of the place that remembers it; None means ``NAME.milepost.db`` beside the file.
+    ``parameters`` declares by name what it may be told when it is started (``-p name=value``): texts, with their
+    defaults (None: it must be given). Its first run pins them.
     """
 
-    def __init__(self, name: str, *, store: str | None = None) -> None:
+    def __init__(
+        self, name: str, *, store: str | None = None, parameters: Mapping[str, str | None] | None = None
+    ) -> None:
         if not name.strip():
             raise PlanError("a job has a name that lasts", hint='Write Job("month-end").')
         self.name = name
         self.store = store
+        self.parameters = Parameters(name, parameters)
         self.steps: dict[str, Step[..., Any]] = {}
         self._main: Callable[..., Any] | None = None
 

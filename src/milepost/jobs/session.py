@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,6 +33,7 @@ class Session:
         self.lease = lease
         self.emit = emit
         self.now: datetime = lease.acquired_at  # until the job's own is read
+        self.parameters: Mapping[str, str] | None = None  # until they are asked for
         self.running: set[str] = set()  # the paths of the checkpoints under way
         self.started: set[str] = set()  # every path that was started in this run
         self.ended = ""  # the path that was completed or skipped last

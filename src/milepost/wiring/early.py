@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 
 from milepost.jobs.event import Emit, Told
+from milepost.jobs.job import Job
+from milepost.jobs.parameters import PARAMETERS
 from milepost.stores.holding import held_by
 from milepost.stores.schema import OlderSchema
 from milepost.wiring.openers import Openers
+
+
+def settle_first(job: Job, given: Mapping[str, str], url: str, openers: Openers) -> None:
+    """Settle the job's parameters by what its store holds: wrong ones are refused before anything is written."""
+    if not job.parameters and not given:
+        return
+    try:
+        store = openers.store(url, create=False)
+    except OlderSchema:
+        store = None  # it is older than parameters are
+    pinned = None
+    if store is not None:
+        with closing(store):
+            pinned = store.recall(job.name, "").get(PARAMETERS)
+    job.parameters.settle(given, pinned)
 
 
 def look_first(job: str, url: str, openers: Openers, emit: Emit) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -13,6 +13,7 @@ from milepost.clock import Clock
 from milepost.databases.url import expand, hide_password
 from milepost.errors import Fatal, Interrupted, PlanError
 from milepost.jobs.checkpoint import Checkpoint
+from milepost.jobs.parameters import NO_PARAMETERS, PARAMETERS
 from milepost.jobs.state import JSON, State
 from milepost.jobs.stop import Stop
 from milepost.migration.apart import end_earlier
@@ -48,8 +49,10 @@ class Migrating:
         store: str,
         clock: Clock,
         openers: Openers,
+        parameters: Mapping[str, str] = NO_PARAMETERS,
     ) -> None:
         self.migration = migration
+        self.parameters = parameters
         self.openers = openers
         self.places = Places(source=source, target=target, store=store)
         self.clock = clock
@@ -70,6 +73,7 @@ class Migrating:
         self._check_accepted()
         self.places.check(self.migration.name, self.objects)
         self._look_into_store()
+        self.migration.parameters.settle(self.parameters, self.known.values.get("", {}).get(PARAMETERS))
         for each in self.objects:
             if stop is not None and stop.requested:
                 raise Interrupted("stopped before anything was written")
@@ -90,6 +94,7 @@ class Migrating:
     def main(self, checkpoint: Checkpoint) -> JSON:
         """The body of the job."""
         self._look_into_store()  # again, now that nobody else can write
+        checkpoint.settle(self.migration.parameters, self.parameters)
         for each in self.objects:
             self._check_definition(each)
         pins = self._pin(checkpoint)

@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 
 from milepost.clock import Clock, SystemClock
 from milepost.databases.url import expand, hide_password
@@ -15,6 +14,7 @@ from milepost.errors import PlanError, StoreError
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.event import Emit, Told, ignore
 from milepost.jobs.job import Job
+from milepost.jobs.parameters import NO_PARAMETERS
 from milepost.jobs.retry import PATIENT, Patience
 from milepost.jobs.runner import run as run_to_end
 from milepost.jobs.runner import this_process
@@ -25,7 +25,7 @@ from milepost.migration.migration import Migration
 from milepost.migration.pin import name_of
 from milepost.migration.plan import Plan
 from milepost.migration.table import Sink, file_of
-from milepost.wiring.early import look_first
+from milepost.wiring.early import look_first, settle_first
 from milepost.wiring.migrate import Migrating
 from milepost.wiring.openers import BY_URL, Openers
 
@@ -42,7 +42,6 @@ class Urls:
 
 
 NO_URLS = Urls()
-NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
 
 def run(
@@ -71,7 +70,6 @@ def run(
     """
     if not isinstance(job, Migration) and (recheck or catch_up_limit is not None):
         raise PlanError(f"{job.name} is a job of your own steps: it has no source that could have changed")
-    _refuse_unknown(job, parameters)
     clock = clock or SystemClock()
     start = partial(
         _start,
@@ -85,8 +83,9 @@ def run(
         clock=clock,
     )
     if not isinstance(job, Migration):
-        return start(job.body, reopen=False)
-    with closing(_migrating(job, urls, clock, openers)) as migrating:
+        settle_first(job, parameters, store_url(job, urls), openers)
+        return start(partial(_body, job=job, given=parameters), reopen=False)
+    with closing(_migrating(job, urls, clock, openers, parameters)) as migrating:
         look_first(job.name, store_url(job, urls), openers, emit)
         migrating.prepare(accept_changed, stop)
         for name, message in migrating.told.items():
@@ -96,8 +95,7 @@ def run(
 
 def plan(migration: Migration, urls: Urls = NO_URLS, *, parameters: Mapping[str, str] = NO_PARAMETERS) -> Plan:
     """What ``run`` would do now. Strictly read-only. Raises PlanError where it cannot work."""
-    _refuse_unknown(migration, parameters)
-    with closing(_migrating(migration, urls, SystemClock(), BY_URL)) as migrating:
+    with closing(_migrating(migration, urls, SystemClock(), BY_URL, parameters)) as migrating:
         migrating.prepare(frozenset())
         return migrating.plan(hide_password(store_url(migration, urls)))
 
@@ -133,9 +131,9 @@ def store_url(job: Job | Migration, urls: Urls = NO_URLS) -> str:
     return f"sqlite:///{beside / f'{job.name}.milepost.db'}"
 
 
-def _refuse_unknown(job: Job | Migration, parameters: Mapping[str, str]) -> None:
-    if parameters:
-        raise PlanError(f"{job.name} declares no parameters", hint=f"Leave out -p {next(iter(parameters))}=….")
+def _body(checkpoint: Checkpoint, *, job: Job, given: Mapping[str, str]) -> JSON:
+    checkpoint.settle(job.parameters, given)  # again, now that nobody else can write
+    return job.body(checkpoint)
 
 
 def _only_sends(migration: Migration) -> bool:
@@ -143,7 +141,9 @@ def _only_sends(migration: Migration) -> bool:
     return bool(migration.objects) and all(isinstance(each.target, Sink) for each in migration.objects)
 
 
-def _migrating(migration: Migration, urls: Urls, clock: Clock, openers: Openers) -> Migrating:
+def _migrating(
+    migration: Migration, urls: Urls, clock: Clock, openers: Openers, parameters: Mapping[str, str]
+) -> Migrating:
     return Migrating(
         migration,
         source=urls.source or migration.source,
@@ -151,6 +151,7 @@ def _migrating(migration: Migration, urls: Urls, clock: Clock, openers: Openers)
         store=store_url(migration, urls),
         clock=clock,
         openers=openers,
+        parameters=parameters,
     )
 
 
