@@ -62,24 +62,28 @@ class Migrating:
         self.accepted: frozenset[str] = frozenset()
         self.told: dict[str, str] = {}
 
+    def look(self) -> None:
+        """Order the objects, and see what the store knows of them. Writes nothing; raises PlanError."""
+        check_declaration(self.migration)
+        self.objects = in_order(self.migration.objects)
+        self.places.check(self.migration.name, self.objects)
+        self._look_into_store()
+        self.migration.parameters.settle(self.parameters, self.known.values.get("", {}).get(PARAMETERS))
+
     def prepare(self, accepted: frozenset[str], stop: Stop | None = None) -> None:
         """Look at everything that could keep the migration from working. Writes nothing; raises PlanError.
 
         Looking may take a while; where a stop is asked for meanwhile, it raises Interrupted between two objects.
         """
-        check_declaration(self.migration)
-        self.objects = in_order(self.migration.objects)
+        self.look()
         self.accepted = accepted
         self._check_accepted()
-        self.places.check(self.migration.name, self.objects)
-        self._look_into_store()
-        self.migration.parameters.settle(self.parameters, self.known.values.get("", {}).get(PARAMETERS))
         for each in self.objects:
             if stop is not None and stop.requested:
                 raise Interrupted("stopped before anything was written")
             self._check_definition(each)
             if self.known.record(each.name).state is not State.COMPLETE:
-                route = self._route(each)
+                route = self.route(each)
                 self.routes[each.name] = replace(route, trial=self._check_route(route))
                 close(route)  # it opens again when it is read; a hundred objects are not a hundred connections
         self._tell_emptied()
@@ -146,7 +150,8 @@ class Migrating:
         for name, said in judge(found, self.accepted):
             self.told[name] = "\n".join(filter(None, (self.told.get(name), said)))
 
-    def _route(self, each: Object) -> Route:
+    def route(self, each: Object) -> Route:
+        """The object's way from its source to its target, both not connected yet."""
         own, places = each.max_rejects, self.places
         return Route(
             object=each,
