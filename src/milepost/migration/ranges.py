@@ -1,0 +1,143 @@
+"""Which ranges of the source an object's ledger vouches for now, after some of them were loaded again. Pure.
+
+1. Keys are compared for equality only: what comes before what is the source's business. A range is found by its low
+   end, which is the high end of the one before.
+2. Whatever the entries are, the ranges have neither gap nor overlap: each begins where the one before ends.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from milepost.jobs.ledger import Entry
+from milepost.jobs.state import JSON
+from milepost.migration.keys import decode
+from milepost.migration.source import Extent
+
+Batch: TypeAlias = tuple[str, int]
+"""The path and ``seq`` of a ledger entry."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Range:
+    """``(low, high]`` of the source's keys, and what it held when it was last read.
+
+    ``rows`` None: it was read in part only, and must be looked at again. ``batches`` are those whose rows are, or may
+    still be, in the target for it; ``held`` is how many of them there are to be.
+    """
+
+    low: JSON
+    high: JSON
+    rows: int | None
+    modified: JSON = None
+    held: int = 0
+    batches: tuple[Batch, ...] = ()
+
+
+@dataclass
+class Ranges:
+    """The ranges in order, and ``replaced``: the batches of those that were read again from end to end since."""
+
+    _ranges: dict[str, Range] = field(default_factory=dict)  # by their low ends
+    _replaced: dict[Batch, None] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Range]:
+        """In the source's order."""
+        low: JSON = None
+        while (found := self._ranges.get(_text(low))) is not None:
+            yield found
+            low = found.high
+
+    def __len__(self) -> int:
+        return len(self._ranges)
+
+    @property
+    def end(self) -> JSON:
+        """The high end of the last range; None where there is none."""
+        return self._end
+
+    _end: JSON = None
+
+    @property
+    def replaced(self) -> list[Batch]:
+        """Batches of which nothing is to be in the target any more, but for what later batches loaded again."""
+        still = {batch for each in self._ranges.values() for batch in each.batches}
+        return [batch for batch in self._replaced if batch not in still]
+
+    def add(self, entry: Entry) -> None:
+        """Take in the entry that was committed next."""
+        new = Range(
+            low=entry.low,
+            high=entry.high,
+            rows=entry.counts.read,
+            modified=entry.modified,
+            held=entry.counts.loaded + entry.counts.unchanged,
+            batches=((entry.path, entry.seq),),
+        )
+        old = self._ranges.get(_text(entry.low))
+        if old is not None:
+            self._override(old, new)
+        elif _text(entry.low) == _text(self._end):
+            self._end = new.high
+            self._ranges[_text(entry.low)] = new
+
+    def _override(self, old: Range, new: Range) -> None:
+        """``new`` begins where ``old`` does. It takes the place of whole ranges, or of the first part of one."""
+        covered = self._covered(old, new.high)
+        for each in covered or [old]:
+            del self._ranges[_text(each.low)]
+            self._replaced |= dict.fromkeys(each.batches)
+        self._ranges[_text(new.low)] = new
+        if not covered:
+            self._ranges[_text(new.high)] = replace(old, low=new.high, rows=None, modified=None, held=0)
+
+    def _covered(self, first: Range, high: JSON) -> list[Range]:
+        """The ranges from ``first`` on up to that end; none where no range ends there."""
+        found, each = [first], first
+        while _text(each.high) != _text(high):
+            following = self._ranges.get(_text(each.high))
+            if following is None:
+                return []
+            found.append(following)
+            each = following
+        return found
+
+
+def fold(entries: Iterable[Entry]) -> Ranges:
+    """The ranges that these entries, in the order of their commits, leave."""
+    ranges = Ranges()
+    for entry in entries:
+        ranges.add(entry)
+    return ranges
+
+
+def in_all(ranges: Iterable[Range]) -> Extent:
+    """What all of them together held when they were last read; ``rows`` None where that is not known."""
+    rows: int | None = 0
+    modified: JSON = None
+    for each in ranges:
+        rows = None if rows is None or each.rows is None else rows + each.rows
+        modified = later(modified, each.modified)
+    return Extent(rows=rows, modified=modified)
+
+
+def later(one: JSON, other: JSON) -> JSON:
+    """The higher of two encoded values; None where they have no order."""
+    if one is None or other is None:
+        return other if one is None else one
+    try:
+        return max(one, other, key=_value)
+    except TypeError:
+        return None
+
+
+def _value(encoded: JSON) -> Any:
+    (value,) = decode([encoded]) or (None,)
+    return value
+
+
+def _text(key: JSON) -> str:
+    return json.dumps(key, sort_keys=True)
