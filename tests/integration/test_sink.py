@@ -12,6 +12,8 @@ from milepost import Migration, PlanError, Retryable, Sink, Table
 from milepost.jobs.ledger import Counts
 from milepost.jobs.retry import Patience
 from milepost.migration import plan as promises
+from milepost.migration.sink import SinkTarget
+from milepost.migration.target import Loading
 from milepost.wiring.open import open_store
 from milepost.wiring.run import plan, run, store_url
 
@@ -266,3 +268,19 @@ def test_the_plan_of_a_started_sink_does_not_claim_to_know_what_it_holds(letters
     [each] = plan(letters.migration()).objects
     assert each.done.read == 3
     assert each.notes == ()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda target: target.find([], "t", ("id",), ("id",), [(1,)]),
+        lambda target: target.referring([], ("id",), [(1,)]),
+        lambda target: target.draw_ids([], "id", 1),
+        lambda target: target.update([], [], Loading(columns=("id",), key=("id",), fresh=False)),
+        lambda target: target.delete([], [(1,)]),
+        lambda target: target.comparing(("id",), ("id",)),
+    ],
+)
+def test_what_only_a_table_can_do_is_refused_in_plain_words(ask) -> None:
+    with pytest.raises(PlanError, match="write is a Sink: nobody but its function knows what was sent, so no"):
+        ask(SinkTarget(Sink(Office().write, key="no")))

@@ -11,6 +11,7 @@ import pytest
 from milepost.errors import Fatal
 from milepost.migration.gather import BatchLimits, gather
 from milepost.migration.rows import RowsSource
+from milepost.migration.source import Extent
 from milepost.migration.table import Rows
 from milepost.testing import ManualClock
 
@@ -121,3 +122,29 @@ def test_text_may_come_in_the_order_of_its_source() -> None:
 def test_a_range_is_read_up_to_its_last_key_and_no_further(ids, upto, expected) -> None:
     chunks = a_source([{"id": each} for each in ids]).read(None, (upto,), 2)
     assert [row[0] for chunk in chunks for row in chunk] == expected
+
+
+def test_rows_are_found_by_reading_no_further_than_the_last_key() -> None:
+    read: list[int] = []
+
+    def reader(after: Any) -> Iterator[dict[str, Any]]:
+        for number in range(100):
+            read.append(number)
+            yield {"id": number, "name": f"n{number}"}
+
+    source = RowsSource(Rows(reader, key="id"))
+    assert source.find([]) == []
+    assert read == []
+    assert source.find([(7,), (3,)]) == [(3, "n3"), (7, "n7")]
+    assert max(read) <= 8
+    assert source.find([(7,), (-1,), (1000,)]) == [(7, "n7")]
+
+
+def test_rows_with_keys_of_text_or_lists_are_found_too() -> None:
+    rows = [{"id": "b", "n": [1]}, {"id": "a", "n": [2]}]
+    assert a_source(rows).find([("a",), ("z",)]) == [("a", [2])]
+    assert a_source(rows, ("n", "id")).find([([2], "a")]) == [("a", [2])]
+
+
+def test_of_rows_nobody_knows_how_many_a_range_holds() -> None:
+    assert a_source([{"id": 1}]).extent(None, None) == Extent(rows=None, modified=None)

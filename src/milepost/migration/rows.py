@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -12,10 +12,11 @@ from milepost.clock import Clock, SystemClock
 from milepost.errors import Fatal
 from milepost.migration.chunks import ChunkSize
 from milepost.migration.description import Description
-from milepost.migration.source import Key, Row
+from milepost.migration.source import Extent, Key, Row
 from milepost.migration.table import Rows, key_of
 
 CHUNK_SECONDS = 0.5
+FIND_CHUNK = 1000  # rows looked at together for keys
 ORDERED = (int, Decimal, date, UUID)  # types that have one order only
 
 
@@ -61,6 +62,29 @@ class RowsSource:
         if rows:
             yield rows
 
+    def extent(self, after: Key | None, upto: Key | None) -> Extent:
+        """Nobody knows before the rows are read."""
+        return Extent(rows=None)
+
+    def find(self, keys: Sequence[Key]) -> list[Row]:
+        """The rows with these keys. The function is called once, from the beginning, and read until all were seen.
+
+        So it costs as much as reading everything up to the last of the keys; all of it where one of them is gone
+        and only the reader knows what comes behind it (of texts).
+        """
+        wanted = set(map(_known, keys))
+        found: list[Row] = []
+        for rows in self.read(None, _last(keys), FIND_CHUNK) if wanted else ():
+            places = [self.columns.index(name) for name in self.key]
+            for row in rows:
+                key = _known(tuple(row[place] for place in places))
+                if key in wanted:
+                    wanted.discard(key)
+                    found.append(row)
+            if not wanted:
+                break
+        return found
+
     def close(self) -> None:
         """Nothing is held."""
 
@@ -98,6 +122,21 @@ class RowsSource:
     def _wrong(self, last: Key | None, what: str) -> Fatal:
         where = "at the beginning" if last is None else f"after the key {last}"
         return Fatal(f"{self.rows.name}, {where}, {what}", hint="Mend the function and run the same command again.")
+
+
+def _known(key: Key) -> Hashable:
+    """The key as it can be looked up; one that is a list, or holds one, by how it is written."""
+    try:
+        hash(key)
+    except TypeError:
+        return repr(key)
+    return key
+
+
+def _last(keys: Sequence[Key]) -> Key | None:
+    """The last of the keys; None where that is not sure."""
+    kinds = {tuple(type(value) for value in key) for key in keys}
+    return max(keys) if len(kinds) == 1 and set(*kinds) <= set(ORDERED) else None
 
 
 def _descends(key: Key, last: Key) -> bool:

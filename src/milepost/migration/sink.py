@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from milepost.errors import PlanError
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.intent import Outcome
 from milepost.jobs.state import JSON
@@ -13,7 +14,7 @@ from milepost.migration.description import Description
 from milepost.migration.restructure import picker
 from milepost.migration.source import Key, Row
 from milepost.migration.table import Sink, key_of
-from milepost.migration.target import Loaded, Loading, Refused
+from milepost.migration.target import Comparing, Loaded, Loading, Refused
 
 Parcel = list[dict[str, Any]]
 """The rows of one batch, ready to be sent: what stands for a connection where there is none."""
@@ -38,8 +39,35 @@ class SinkTarget:
         connection[:] = [dict(zip(loading.columns, rows[place], strict=True)) for place in chosen]
         return Loaded(loaded=len(rows) - len(refused), unchanged=0, refused=tuple(refused))
 
+    def find(
+        self, connection: Any, table: str, key: tuple[str, ...], wanted: tuple[str, ...], keys: Sequence[Key]
+    ) -> list[Row | None]:
+        """Nobody can be asked what was sent."""
+        raise self._no("no parent can be found")
+
+    def referring(self, connection: Any, columns: tuple[str, ...], keys: Sequence[Key]) -> list[tuple[Key, Key]]:
+        raise self._no("no rows that refer to others can be found")
+
+    def draw_ids(self, connection: Any, column: str, count: int) -> list[Any]:
+        raise self._no("no ids can be drawn")
+
+    def update(self, connection: Parcel, rows: Sequence[Row], loading: Loading) -> Loaded:
+        raise self._no("no single column can be set")
+
+    def delete(self, connection: Any, keys: Sequence[Key]) -> Loaded:
+        raise self._no("no row can be deleted")
+
+    def comparing(self, columns: tuple[str, ...], key: tuple[str, ...]) -> Comparing:
+        raise self._no("no rows can be compared")
+
     def close(self) -> None:
         """Nothing is held."""
+
+    def _no(self, what: str) -> PlanError:
+        return PlanError(
+            f"{self.sink.name} is a Sink: nobody but its function knows what was sent, so {what} there",
+            hint="Send these rows to a Table, or do it in the function.",
+        )
 
 
 class Sending:

@@ -30,13 +30,17 @@ class Unique:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """What SQLite says of a table or view. ``schema`` is "main" or "temp"; ``ddl`` is its CREATE statement."""
+    """What SQLite says of a table or view. ``schema`` is "main" or "temp"; ``ddl`` is its CREATE statement.
+
+    ``rowid`` is the column that is the row's own number: INTEGER PRIMARY KEY, which SQLite fills where it is not given.
+    """
 
     description: Description
     schema: str
     uniques: tuple[Unique, ...]
     strict: bool
     ddl: str
+    rowid: str | None = None
 
     @property
     def name(self) -> str:
@@ -125,7 +129,14 @@ def _table(connection: sqlite3.Connection, schema: str, name: str, kind: str, dd
     columns = tuple(_column(info, rowid, strict=strict) for info in infos if info[6] != 1)  # 1: hidden
     keys = tuple(dict.fromkeys(frozenset(unique.columns) for unique in uniques))
     description = Description(name=name, columns=columns, unique_keys=keys, is_table=kind == "table")
-    return Table(description=description, schema=schema, uniques=tuple(uniques), strict=strict, ddl=ddl or "")
+    return Table(
+        description=description,
+        schema=schema,
+        uniques=tuple(uniques),
+        strict=strict,
+        ddl=ddl or "",
+        rowid=rowid,
+    )
 
 
 def _column(info: tuple[int, str, str, int, str | None, int, int], rowid: str | None, *, strict: bool) -> Column:

@@ -7,7 +7,8 @@ import sqlite3
 from dataclasses import dataclass
 
 from milepost.connectors.sql.fit import Fit
-from milepost.connectors.sql.sqlite.describe import Table, Unique, collation_of, look, require
+from milepost.connectors.sql.sqlite.describe import Table, look, require
+from milepost.connectors.sql.sqlite.lay import key_collations
 from milepost.connectors.sql.sqlite.values import fit_for
 from milepost.migration.target import Loading, Parent
 
@@ -73,23 +74,12 @@ def look_into(connection: sqlite3.Connection, name: str, loading: Loading, shown
         loading=loading,
         place=f"{shown}: {table.name}",
         fits=tuple(fit_for(column, strict=table.strict) for column in columns),
-        collations=_key_collations(connection, table, loading.key),
+        collations=key_collations(connection, table, loading.key),
         wanted=_wanted(connection, table, loading, foreign_keys, shown),
         foreign_keys=foreign_keys,
         careful=_has_halfway_triggers(connection, table),
         defers=_leads_to_itself(table, foreign_keys),
     )
-
-
-def _key_collations(connection: sqlite3.Connection, table: Table, key: tuple[str, ...]) -> tuple[str, ...]:
-    unique = table.unique(key)
-    if unique is None:
-        return tuple(collation_of(connection, table.quoted, name) for name in key)
-    return tuple(_collation(unique, name) for name in key)
-
-
-def _collation(unique: Unique, name: str) -> str:
-    return unique.collations[unique.columns.index(name)]
 
 
 def _has_halfway_triggers(connection: sqlite3.Connection, table: Table) -> bool:
@@ -124,7 +114,7 @@ def _leads_to_itself(table: Table, foreign_keys: tuple[Parent, ...]) -> bool:
 
 
 def _parent_collations(connection: sqlite3.Connection, parent: Parent, shown: str) -> tuple[str, ...]:
-    return _key_collations(connection, look(connection, parent.table, shown=shown), parent.key)
+    return key_collations(connection, look(connection, parent.table, shown=shown), parent.key)
 
 
 def _foreign_keys(connection: sqlite3.Connection, table: Table) -> tuple[Parent, ...]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from functools import cached_property
 from typing import Any
 
 from milepost.connectors.sql.sqlite.describe import Table, Unique, collation_of, look, require
+from milepost.connectors.sql.sqlite.extent import bounds, extent_of
 from milepost.connectors.sql.sqlite.fault import fault, plan_fault
+from milepost.connectors.sql.sqlite.lay_raw import laid_raw, lay_raw
 from milepost.connectors.sql.sqlite.position import between, keyed
 from milepost.connectors.sql.sqlite.quote import listed, quote
 from milepost.databases.sqlite import connect_read_only
@@ -17,7 +19,7 @@ from milepost.databases.url import sqlite_path
 from milepost.errors import PlanError
 from milepost.migration.chunks import in_chunks
 from milepost.migration.description import Description
-from milepost.migration.source import Key, Row
+from milepost.migration.source import Extent, Key, Row
 
 QUERY = "milepost_query"
 COMPOUND = re.compile(r"\b(UNION|INTERSECT|EXCEPT)\b", re.IGNORECASE)
@@ -39,6 +41,7 @@ class SqliteSource:
         key: tuple[str, ...],
         columns: tuple[str, ...] | None,
         where: str | None,
+        modified: str | None = None,
     ) -> None:
         self.key = key
         self._url = url
@@ -47,6 +50,7 @@ class SqliteSource:
         self._sql = sql
         self._columns = columns
         self._where = where
+        self._modified = modified
         self._opened: sqlite3.Connection | None = None
 
     @cached_property
@@ -76,6 +80,25 @@ class SqliteSource:
         conditions, parameters = between(keyed(self.key, plain=self._is_plain), None, upto)
         row = self._one(f"SELECT count(*) FROM {self._from}{self._filter(conditions)}", parameters)
         return int(row[0]) if row else 0
+
+    def extent(self, after: Key | None, upto: Key | None) -> Extent:
+        conditions, parameters = between(keyed(self.key, plain=self._is_plain), after, upto)
+        wanted = "count(*)" if self._modified is None else f"count(*), {bounds(self._modified)}"
+        row = self._one(f"SELECT {wanted} FROM {self._from}{self._filter(conditions)}", parameters)
+        return extent_of(row or (0,))
+
+    def find(self, keys: Sequence[Key]) -> list[Row]:
+        if not keys:
+            return []
+        columns = keyed(self.key, plain=self._is_plain)
+        order = ", ".join(columns)
+        try:
+            lay_raw(self._connection, self._table, self.key, keys)
+        except sqlite3.Error as error:
+            raise fault(error, self._where_it_is) from error
+        some = [f"({order}) IN ({laid_raw(self.key)})"]
+        sql = f"SELECT {listed(self.columns)} FROM {self._from}{self._filter(some)} ORDER BY {order}"
+        return self._every(sql)
 
     def read(self, after: Key | None, upto: Key | None, chunk: int) -> Generator[list[Row], None, None]:
         places = [self.columns.index(name) for name in self.key]
@@ -139,6 +162,7 @@ class SqliteSource:
                 table = look(connection, self._name, shown=str(self._path))
             require(table.description, self.key, "the key")
             require(table.description, self._columns or (), "columns=")
+            require(table.description, filter(None, [self._modified]), "modified=")
             if self._where is not None:
                 connection.execute(f"SELECT 1 FROM {table.quoted} WHERE ({self._where}\n) LIMIT 0")
         except sqlite3.Error as error:
@@ -187,6 +211,14 @@ class SqliteSource:
             return False
         self._connection.text_factory = _decode
         return True
+
+    def _every(self, sql: str) -> list[Row]:
+        try:
+            return self._connection.execute(sql).fetchall()
+        except sqlite3.Error as error:
+            if self._becomes_lenient(error):
+                return self._every(sql)
+            raise fault(error, self._where_it_is) from error
 
     def _is_guaranteed(self) -> bool:
         """Whether a unique index covers the key, or part of it, under the order's own collations, without NULL."""

@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from milepost.connectors.sql.fit import fit_rows
-from milepost.connectors.sql.sqlite.describe import look
+from milepost.connectors.sql.sqlite.describe import look, require
 from milepost.connectors.sql.sqlite.direct import load_directly
+from milepost.connectors.sql.sqlite.draw import draw_defaults, draw_rowids
 from milepost.connectors.sql.sqlite.fault import fault, plan_fault
+from milepost.connectors.sql.sqlite.find import Finder
 from milepost.connectors.sql.sqlite.into import Into, look_into
 from milepost.connectors.sql.sqlite.stage import load_staged
 from milepost.databases.sqlite import connect_read_only
 from milepost.databases.url import sqlite_path
 from milepost.errors import PlanError
 from milepost.migration.description import Description
-from milepost.migration.source import Row
+from milepost.migration.source import Key, Row
 from milepost.migration.target import Loaded, Loading, Refused
 
 
@@ -29,6 +31,8 @@ class SqliteTarget:
         self._key = key
         self._opened: sqlite3.Connection | None = None
         self._into: dict[Loading, Into] = {}
+        self._finder = Finder(str(self._path))
+        self._drawn = 0  # the highest rowid that was drawn: its row may have been refused
 
     def describe(self) -> Description:
         if self._opened is None:
@@ -66,6 +70,28 @@ class SqliteTarget:
         ]
         refused = sorted([*fitted.refused, *moved], key=lambda each: each.index)
         return Loaded(loaded=loaded.loaded, unchanged=loaded.unchanged, refused=tuple(refused))
+
+    def find(
+        self, connection: Any, table: str, key: tuple[str, ...], wanted: tuple[str, ...], keys: Sequence[Key]
+    ) -> list[Row | None]:
+        try:
+            return self._finder.find(connection, table, key, wanted, keys)
+        except sqlite3.Error as error:
+            raise fault(error, f"{self._path}: {table}") from error
+
+    def draw_ids(self, connection: Any, column: str, count: int) -> list[Any]:
+        if count < 1:
+            return []
+        try:
+            table = look(connection, self._name, shown=str(self._path))
+            require(table.description, [column], "id=")
+            if column != table.rowid:
+                return draw_defaults(connection, self._finder.keyed(connection, self._name, (column,)), count)
+            drawn = draw_rowids(connection, table, column, count, self._drawn)
+        except sqlite3.Error as error:
+            raise fault(error, self._place) from error
+        self._drawn = drawn[-1]
+        return list(drawn)
 
     def close(self) -> None:
         opened, self._opened = self._opened, None
