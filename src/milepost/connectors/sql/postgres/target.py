@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from milepost.connectors.sql.fit import Fit, Fitted, fit_rows, without
+from milepost.connectors.sql.fit import Fitted, fit_rows, without
 from milepost.connectors.sql.postgres.copy import copy_rows
+from milepost.connectors.sql.postgres.draw import draw
 from milepost.connectors.sql.postgres.fault import faults
+from milepost.connectors.sql.postgres.find import find_referring, find_rows
 from milepost.connectors.sql.postgres.parents import find_orphans
-from milepost.connectors.sql.postgres.relation import Relation, find, no_column
+from milepost.connectors.sql.postgres.relation import Relation
+from milepost.connectors.sql.postgres.shape import Shape, look
 from milepost.connectors.sql.postgres.stage import load_staged
-from milepost.connectors.sql.postgres.types import column, result_columns
-from milepost.connectors.sql.postgres.values import fit_for
 from milepost.databases.postgres import connect
-from milepost.migration.description import Column, Description
-from milepost.migration.source import Row
+from milepost.migration.description import Description
+from milepost.migration.source import Key, Row
 from milepost.migration.target import Loaded, Loading, Refused
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What there is to know of the table before loading."""
-
-    relation: Relation
-    description: Description
-    fits: dict[str, Fit | None]
 
 
 class PostgresTarget:
@@ -39,14 +30,13 @@ class PostgresTarget:
         self.url = url
         self.name = name
         self.key = key
-        self._shape: Shape | None = None
-        self._parents: dict[str, Relation] = {}
+        self._shapes: dict[str, Shape] = {}
 
     def describe(self) -> Description:
         """See :class:`milepost.migration.target.Target`. Looks anew each time, on a connection that cannot write."""
         with connect(self.url, read_only=True) as connection:
-            self._shape = _look(connection, self.name)
-        return self._shape.description
+            self._shapes = {self.name: look(connection, self.name)}
+        return self._shapes[self.name].description
 
     def is_empty(self, connection: Any) -> bool:
         query = sql.SQL("SELECT NOT EXISTS (SELECT FROM {})").format(self._known(connection).relation.identifier)
@@ -59,7 +49,7 @@ class PostgresTarget:
         What is DEFERRED to the commit is checked at once, when all rows of the batch are in: so its rows are found too.
         """
         shape = self._known(connection)
-        columns = tuple(self._column(shape, name) for name in loading.columns)
+        columns = tuple(shape.column(name) for name in loading.columns)
         fitted = fit_rows(rows, [shape.fits[each.name] for each in columns])
         fitted = without(fitted, _without_key(fitted, loading))
         with faults(f"loading {self.name}"):
@@ -71,49 +61,33 @@ class PostgresTarget:
                     return _load_directly(connection, relation, without(fitted, orphans), loading)
             return load_staged(connection, relation, columns, fitted, loading, parents=parents)
 
+    def find(
+        self, connection: Any, table: str, key: tuple[str, ...], wanted: tuple[str, ...], keys: Sequence[Key]
+    ) -> list[Row | None]:
+        return find_rows(connection, self._known(connection, table), key, wanted, keys)
+
+    def referring(self, connection: Any, columns: tuple[str, ...], keys: Sequence[Key]) -> list[tuple[Key, Key]]:
+        return find_referring(connection, self._known(connection), columns, self.key, keys)
+
+    def draw_ids(self, connection: Any, column: str, count: int) -> list[Any]:
+        """See :class:`milepost.migration.target.Target`.
+
+        Raises Fatal where a sequence lags behind the rows of the table.
+        """
+        return draw(connection, self._known(connection), column, count)
+
     def close(self) -> None:
         """Nothing stays open: to describe opens and closes its own connection."""
 
-    def _known(self, connection: psycopg.Connection[Any]) -> Shape:
-        if self._shape is None:
-            self._shape = _look(connection, self.name)
-        return self._shape
+    def _known(self, connection: psycopg.Connection[Any], name: str | None = None) -> Shape:
+        """What there is to know of a table, this one if not otherwise said; looked at once."""
+        name = self.name if name is None else name
+        if name not in self._shapes:
+            self._shapes[name] = look(connection, name)
+        return self._shapes[name]
 
     def _tables(self, connection: psycopg.Connection[Any], loading: Loading) -> dict[str, Relation]:
-        for parent in loading.parents:
-            if parent.table not in self._parents:
-                self._parents[parent.table] = find(connection, parent.table)
-        return {parent.table: self._parents[parent.table] for parent in loading.parents}
-
-    def _column(self, shape: Shape, name: str) -> Column:
-        found = shape.description.column(name)
-        if found is None:
-            raise no_column(self.name, name, shape.description.names)
-        return found
-
-
-def _look(connection: psycopg.Connection[Any], name: str) -> Shape:
-    with faults(f"looking at {name}"):
-        relation = find(connection, name)
-        found = result_columns(connection, sql.SQL("SELECT * FROM {} LIMIT 0").format(relation.identifier))
-    columns = []
-    for each in found:
-        attribute = relation.attributes[each.name]
-        columns.append(
-            column(
-                each,
-                nullable=not attribute.not_null,
-                fills_itself=attribute.fills_itself,
-                writable=attribute.writable,
-            )
-        )
-    description = Description(
-        name=name,
-        columns=tuple(columns),
-        unique_keys=tuple(relation.unique_indexes.values()),
-        is_table=relation.is_table,
-    )
-    return Shape(relation, description, {each.name: fit_for(each) for each in columns})
+        return {parent.table: self._known(connection, parent.table).relation for parent in loading.parents}
 
 
 def _without_key(fitted: Fitted, loading: Loading) -> list[Refused]:

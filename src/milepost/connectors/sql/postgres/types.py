@@ -48,13 +48,17 @@ FROM pg_catalog.pg_type WHERE oid = ANY(%s)
 
 @dataclass(frozen=True)
 class ResultColumn:
-    """A column of a query's result: its name, type, modifier, and the elements' type (0: no array)."""
+    """A column of a query's result: its name, type, modifier, and the elements' type (0: no array).
+
+    ``bare`` is the type without its modifier: a cast to it cuts and rounds nothing, which one to ``native`` would.
+    """
 
     name: str
     oid: int
     modifier: int
     element: int
     native: str
+    bare: str
 
     @property
     def loads(self) -> tuple[int, int]:
@@ -73,8 +77,8 @@ def result_columns(connection: psycopg.Connection[Any], query: sql.Composed) -> 
     elements = dict(connection.execute(TYPES, [[oid for _, oid, _ in described]]).fetchall())
     natives = _natives(connection, [(oid, modifier) for _, oid, modifier in described])
     return tuple(
-        ResultColumn(name, oid, modifier, elements.get(oid, 0), native)
-        for (name, oid, modifier), native in zip(described, natives, strict=True)
+        ResultColumn(name, oid, modifier, elements.get(oid, 0), native, bare)
+        for (name, oid, modifier), (native, bare) in zip(described, natives, strict=True)
     )
 
 
@@ -100,14 +104,14 @@ def column(of: ResultColumn, *, nullable: bool = True, fills_itself: bool = Fals
     )
 
 
-def _natives(connection: psycopg.Connection[Any], types: Iterable[tuple[int, int]]) -> list[str]:
+def _natives(connection: psycopg.Connection[Any], types: Iterable[tuple[int, int]]) -> list[tuple[str, str]]:
+    """Each type with its modifier and without."""
     oids, modifiers = zip(*types, strict=True)
-    rows = connection.execute(
-        "SELECT pg_catalog.format_type(t.oid, t.modifier)"
+    return connection.execute(
+        "SELECT pg_catalog.format_type(t.oid, t.modifier), pg_catalog.format_type(t.oid, -1)"
         " FROM unnest(%s::oid[], %s::int[]) WITH ORDINALITY AS t(oid, modifier, place) ORDER BY t.place",
         [list(oids), list(modifiers)],
-    )
-    return [row[0] for row in rows]
+    ).fetchall()
 
 
 def _precision(oid: int, modifier: int) -> tuple[int | None, int | None]:

@@ -1,0 +1,63 @@
+"""What there is to know of a table before rows go into it, or keys are looked for in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from milepost.connectors.sql.fit import Fit
+from milepost.connectors.sql.postgres.fault import faults
+from milepost.connectors.sql.postgres.relation import Relation, find, no_column
+from milepost.connectors.sql.postgres.types import ResultColumn, column, result_columns
+from milepost.connectors.sql.postgres.values import fit_for
+from milepost.migration.description import Column, Description
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A table: as the catalog has it, in words that no vendor owns, and how values get into its columns."""
+
+    relation: Relation
+    description: Description
+    fits: dict[str, Fit | None]
+    results: dict[str, ResultColumn]
+
+    def column(self, name: str) -> Column:
+        """The column of that name. Raises PlanError where there is none."""
+        found = self.description.column(name)
+        if found is None:
+            raise no_column(self.description.name, name, self.description.names)
+        return found
+
+    def result(self, name: str) -> ResultColumn:
+        """How the column of that name is read. Raises PlanError where there is none."""
+        return self.results[self.column(name).name]
+
+
+def look(connection: psycopg.Connection[Any], name: str) -> Shape:
+    """The table of that name. Raises PlanError with a near name where there is none."""
+    with faults(f"looking at {name}"):
+        relation = find(connection, name)
+        found = result_columns(connection, sql.SQL("SELECT * FROM {} LIMIT 0").format(relation.identifier))
+    columns = []
+    for each in found:
+        attribute = relation.attributes[each.name]
+        columns.append(
+            column(
+                each,
+                nullable=not attribute.not_null,
+                fills_itself=attribute.fills_itself,
+                writable=attribute.writable,
+            )
+        )
+    description = Description(
+        name=name,
+        columns=tuple(columns),
+        unique_keys=tuple(relation.unique_indexes.values()),
+        is_table=relation.is_table,
+    )
+    fits: dict[str, Fit | None] = {each.name: fit_for(each) for each in columns}
+    return Shape(relation, description, fits, {each.name: each for each in found})
