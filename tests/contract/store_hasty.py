@@ -21,19 +21,19 @@ class Hasty:
         self.inside = 0
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("put", "append", "remember", "replace"):
-            return lambda lease, *given: self.write(getattr(self.store, name), lease, *given)
+        if name in ("put", "append", "remember", "replace", "forget_rejects", "map_keys", "unmap", "keep_links"):
+            return lambda lease, *given, **named: self.write(getattr(self.store, name), lease, *given, **named)
         if name in ("acquire", "release", "renew", "rewind", "close"):
             self.uncommitted.close()
         return getattr(self.store, name)
 
-    def write(self, method: Any, lease: Lease, *given: Any) -> Any:
+    def write(self, method: Any, lease: Lease, *given: Any, **named: Any) -> Any:
         if self.inside:
-            return method(lease, *given)
+            return method(lease, *given, **named)
         self.uncommitted.close()
         with ExitStack() as opened:
             opened.enter_context(self.store.transaction(lease))
-            answer = method(lease, *given)
+            answer = method(lease, *given, **named)
             self.uncommitted = opened.pop_all()
         return answer
 

@@ -16,11 +16,22 @@ from milepost.jobs.store import Store
 from milepost.migration.object import Object
 from milepost.migration.outside import Outside
 from milepost.migration.source import Key, Row, Source
-from milepost.migration.target import Loaded, Loading, Target
+from milepost.migration.target import Comparing, Target
 from milepost.wiring.openers import Openers
 
-WRITES = {"acquire", "release", "put", "append", "rewind", "remember", "replace"}
-READS = {"highest", "count"}
+STORE_WRITES = {
+    "acquire", "release", "put", "append", "rewind", "remember", "replace",
+    "forget_rejects", "map_keys", "unmap", "keep_links",
+}  # fmt: skip
+SOURCE_READS = {"highest", "count", "extent"}
+TARGET_WRITES = {
+    "load": "",
+    "update": "update",
+    "delete": "delete",
+    "draw_ids": "draw ids",
+}  # with what is said of each
+TARGET_READS = {"find", "referring"}
+COMPARISONS = {"compare", "find", "count", "expect", "extra"}
 
 
 class CountedStore:
@@ -33,7 +44,7 @@ class CountedStore:
 
     def __getattr__(self, name: str) -> Any:
         member = getattr(self._store, name)
-        return partial(self._write, name, member) if name in WRITES else member
+        return partial(self._write, name, member) if name in STORE_WRITES else member
 
     @contextmanager
     def transaction(self, lease: Lease) -> Iterator[Any]:
@@ -64,7 +75,7 @@ class CountedSource:
 
     def __getattr__(self, name: str) -> Any:
         member = getattr(self._source, name)
-        return partial(self._read, name, member) if name in READS else member
+        return partial(self._read, name, member) if name in SOURCE_READS else member
 
     def read(self, after: Key | None, upto: Key | None, chunk: int) -> Generator[list[Row], None, None]:
         chunks = self._source.read(after, upto, chunk)
@@ -76,13 +87,18 @@ class CountedSource:
             self._player.read(len(rows))
             yield rows
 
-    def _read(self, name: str, read: Callable[..., Any], *arguments: Any) -> Any:
+    def find(self, keys: Sequence[Key]) -> list[Row]:
+        rows: list[Row] = self._read("find", self._source.find, keys)
+        self._player.read(len(rows))
+        return rows
+
+    def _read(self, name: str, read: Callable[..., Any], *arguments: Any, **settings: Any) -> Any:
         with self._player.effect(Effect.SOURCE_READ, f"{self._name} {name}"):
-            return read(*arguments)
+            return read(*arguments, **settings)
 
 
 class CountedTarget:
-    """A target; each batch that it is given is an effect."""
+    """A target; each of its writes is an effect, and each look into its tables. A number drawn is one that is gone."""
 
     def __init__(self, target: Target, player: Player, name: str) -> None:
         self._target = target
@@ -90,11 +106,35 @@ class CountedTarget:
         self._name = name
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._target, name)
+        member = getattr(self._target, name)
+        if name in TARGET_WRITES:
+            return partial(self._do, Effect.TARGET_WRITE, TARGET_WRITES[name], member)
+        return partial(self._do, Effect.TARGET_READ, name, member) if name in TARGET_READS else member
 
-    def load(self, connection: Any, rows: Sequence[Row], loading: Loading) -> Loaded:
-        with self._player.effect(Effect.TARGET_WRITE, self._name):
-            return self._target.load(connection, rows, loading)
+    def comparing(self, columns: tuple[str, ...], key: tuple[str, ...]) -> Comparing:
+        comparing = self._target.comparing(columns, key)
+        return cast("Comparing", CountedComparing(comparing, self._player, self._name))
+
+    def _do(self, effect: Effect, what: str, do: Callable[..., Any], *arguments: Any, **settings: Any) -> Any:
+        with self._player.effect(effect, f"{self._name} {what}".rstrip()):
+            return do(*arguments, **settings)
+
+
+class CountedComparing:
+    """Each comparison is an effect."""
+
+    def __init__(self, comparing: Comparing, player: Player, name: str) -> None:
+        self._comparing = comparing
+        self._player = player
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self._comparing, name)
+        return partial(self._read, name, member) if name in COMPARISONS else member
+
+    def _read(self, name: str, read: Callable[..., Any], *arguments: Any, **settings: Any) -> Any:
+        with self._player.effect(Effect.TARGET_READ, f"{self._name} {name}"):
+            return read(*arguments, **settings)
 
 
 class CountedOutside:

@@ -22,10 +22,14 @@ from milepost.jobs.state import Failure, Record, State
 from milepost.jobs.store import Store
 from milepost.stores.memory import MemoryStore
 from milepost.testing.clock import ManualClock
+from milepost.testing.store_state import MAPPED, TARGETS
 from milepost.testing.store_writes import (
     Act,
     acquire,
     append,
+    forget_rejects,
+    keep_links,
+    map_keys,
     outcome,
     put,
     release,
@@ -35,6 +39,7 @@ from milepost.testing.store_writes import (
     rewind,
     together,
     told,
+    unmap,
 )
 
 ALL_PATHS = ("", "a", "a/b", "a/b/c", "a0", "a b", "z")
@@ -56,6 +61,7 @@ RECORDS = st.builds(
     result=VALUES,
     failure=FAILURES,
 )
+KEYS = st.sampled_from(TARGETS)
 NUMBERS = st.integers(0, 2**40)
 COUNTS = st.builds(Counts, read=NUMBERS, loaded=NUMBERS, unchanged=NUMBERS, filtered=NUMBERS, rejected=NUMBERS)
 REJECTS = st.lists(
@@ -65,11 +71,14 @@ REJECTS = st.lists(
         seq=st.just(0),
         stage=st.sampled_from(["read", "load"]),
         reason=TEXTS,
-        key=VALUES,
+        key=KEYS | VALUES,
         content=VALUES,
+        target_key=KEYS | VALUES,
+        parent=VALUES,
     ),
     max_size=3,
 )
+BATCHES = st.tuples(PATHS, st.integers(1, 3))
 SELDOM = st.sampled_from([False] * 9 + [True])
 OLDER = st.sampled_from([0, 0, 0, 0, 1])  # now and then a lease that is no longer valid
 
@@ -80,6 +89,7 @@ WRITES: st.SearchStrategy[Act] = st.one_of(
         st.just(append),
         path=PATHS,
         high=VALUES,
+        modified=VALUES,
         counts=COUNTS,
         rejects=REJECTS,
         step=st.sampled_from([1, 1, 1, 1, 0, 2]),
@@ -87,6 +97,22 @@ WRITES: st.SearchStrategy[Act] = st.one_of(
     st.builds(partial, st.just(remember), path=PATHS, name=TEXTS, value=VALUES),
     st.builds(partial, st.just(replace), path=PATHS, name=TEXTS, value=VALUES),
     st.builds(partial, st.just(rewind), path=PATHS),
+    st.builds(
+        partial,
+        st.just(forget_rejects),
+        path=PATHS,
+        keys=st.lists(KEYS, max_size=2),
+        batches=st.lists(BATCHES, max_size=2),
+    ),
+    st.builds(
+        partial,
+        st.just(map_keys),
+        path=PATHS,
+        batch=BATCHES,
+        rows=st.lists(st.tuples(st.sampled_from(MAPPED), KEYS), max_size=3),
+    ),
+    st.builds(partial, st.just(unmap), path=PATHS, keys=st.lists(st.sampled_from(MAPPED), max_size=2)),
+    st.builds(partial, st.just(keep_links), path=PATHS, seq=st.integers(1, 2), links=st.lists(VALUES, max_size=3)),
 )
 # what a transaction does: writes, and inner transactions that commit or not
 BODIES = st.lists(st.tuples(WRITES) | st.tuples(st.lists(WRITES, max_size=3), st.booleans()), max_size=4)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from milepost.jobs.ledger import RejectedRow
 from milepost.jobs.state import Record, State
 from milepost.jobs.store import Store
 
+MAPPED = ("k", "[1]", "[2]", "[3]")  # source keys that are looked for in the key map
+TARGETS = ([1], [2], ["k"])  # keys that are looked for among rejects
+
 
 def everything(store: Store, *, prefix: str = "", times: bool = True) -> dict[str, dict[str, Any]]:
-    """By job: runs, checkpoints, ledger, rejects and values. Without ``times``, only whether there is a time.
+    """By job: runs, checkpoints, ledger, rejects, values, key map and links. Without ``times``, only whether there is a
+    time. Only of jobs whose names begin with ``prefix``.
 
-    Only of jobs whose names begin with ``prefix``.
+    Of the key map what the batches from 1 to 3 of the checkpoints mapped, or what has a key of ``MAPPED``.
 
     A run's signs of life are left out: whether a failed write is one is the store's own affair.
     """
@@ -35,7 +41,25 @@ def _job(store: Store, job: str, times: bool) -> dict[str, Any]:
         "rejects": [row if times else replace(row, at=None) for row in store.rejects(job)],
         "rejects by path": [[(row.seq, row.reason) for row in store.rejects(job, path)] for path in paths],
         "values": {path: store.recall(job, path) for path in paths},
+        **moved(store, job, paths),
     }
+
+
+def moved(store: Store, job: str, paths: Sequence[str]) -> dict[str, Any]:
+    """What the store tells of rows: the key map, looked at from each side, and the links."""
+    batches = {seq: [(path, seq) for path in paths] for seq in (1, 2, 3)}
+    by_key = {path: store.mapped(job, path, MAPPED) for path in paths}
+    return {
+        "mapped": {path: sorted(known.items()) for path, known in by_key.items()},
+        "mapped from": {path: store.mapped_from(job, path, list(known.values())) for path, known in by_key.items()},
+        "mapped by": {path: [store.mapped_by(job, path, batches[seq]) for seq in batches] for path in paths},
+        "links": {path: list(store.links(job, path)) for path in paths},
+        "found": {path: store.find_rejects(job, path, TARGETS) == _having(store, job, path) for path in paths},
+    }
+
+
+def _having(store: Store, job: str, path: str) -> list[RejectedRow]:
+    return [row for row in store.rejects(job, path) if row.key in TARGETS or row.target_key in TARGETS]
 
 
 def untrue(store: Store, job: str, path: str, places: int) -> list[str]:

@@ -13,7 +13,7 @@ from milepost.jobs.lease import Lease
 from milepost.jobs.ledger import Counts, Entry, RejectedRow
 from milepost.jobs.state import JSON, Record
 from milepost.jobs.store import Store
-from milepost.testing.store_state import everything
+from milepost.testing.store_state import everything, moved
 
 Act = Callable[[Store, Any], Any]  # with a lease, or None where it needs none
 Part = tuple[Act] | tuple[list[Act], bool]  # a write, or an inner transaction and whether it commits
@@ -43,12 +43,40 @@ def put(store: Store, lease: Lease, *, record: Record) -> None:
 
 
 def append(
-    store: Store, lease: Lease, *, path: str, high: JSON, counts: Counts, rejects: Sequence[RejectedRow], step: int
+    store: Store,
+    lease: Lease,
+    *,
+    path: str,
+    high: JSON,
+    modified: JSON,
+    counts: Counts,
+    rejects: Sequence[RejectedRow],
+    step: int,
 ) -> None:
     """The next batch where ``step`` is 1; anything else must be refused."""
     record = store.get(lease.job, path)
-    seq = (record.batches if record else 0) + step
-    store.append(lease, Entry(path=path, seq=seq, low=record and record.position, high=high, counts=counts), rejects)
+    seq, low = (record.batches if record else 0) + step, record and record.position
+    store.append(lease, Entry(path=path, seq=seq, low=low, high=high, counts=counts, modified=modified), rejects)
+
+
+def forget_rejects(
+    store: Store, lease: Lease, *, path: str, keys: Sequence[JSON], batches: Sequence[tuple[str, int]]
+) -> int:
+    return store.forget_rejects(lease, path, keys=keys, batches=batches)
+
+
+def map_keys(
+    store: Store, lease: Lease, *, path: str, batch: tuple[str, int], rows: Sequence[tuple[str, JSON]]
+) -> None:
+    store.map_keys(lease, path, batch, rows)
+
+
+def unmap(store: Store, lease: Lease, *, path: str, keys: Sequence[str]) -> None:
+    store.unmap(lease, path, keys)
+
+
+def keep_links(store: Store, lease: Lease, *, path: str, seq: int, links: Sequence[JSON]) -> None:
+    store.keep_links(lease, path, seq, links)
 
 
 def remember(store: Store, lease: Lease, *, path: str, name: str, value: JSON) -> JSON:
@@ -106,9 +134,11 @@ def renew(store: Store, lease: Lease) -> None:
 
 
 def told(store: Store, lease: Lease | None, *, prefix: str, paths: Sequence[str]) -> dict[str, Any]:  # noqa: ARG001 — likewise
-    """All that the store tells about jobs with that prefix, with the values of paths that may have no checkpoint."""
+    """All that the store tells about jobs with that prefix, with what it keeps of paths that may have no checkpoint."""
     jobs = everything(store, prefix=prefix, times=False)
-    return {job: (each, [store.recall(job, path) for path in paths]) for job, each in jobs.items()}
+    return {
+        job: (each, [store.recall(job, path) for path in paths], moved(store, job, paths)) for job, each in jobs.items()
+    }
 
 
 def deaths(store: Store, lease: Lease | None, *, jobs: Sequence[str]) -> list[bool]:  # noqa: ARG001 — likewise

@@ -25,6 +25,7 @@ from milepost.jobs.state import Record, State
 from milepost.jobs.store import Store
 from milepost.testing.store_fixtures import JOB, TTL, Open, StoreFixtures, acquire, batch, reject, started
 from milepost.testing.store_records import CheckpointContract, LedgerContract
+from milepost.testing.store_rows import KeyMapContract, LinksContract, RejectsContract
 from milepost.testing.store_state import everything
 
 
@@ -147,6 +148,12 @@ class FenceContract(StoreFixtures):
         lambda store, lease: store.append(lease, batch("a", 2)),
         lambda store, lease: store.remember(lease, "a", "name", 2),
         lambda store, lease: store.replace(lease, "a", "name", 2),
+        lambda store, lease: store.forget_rejects(lease, "a", keys=[[1]], batches=[("a", 1)]),
+        lambda store, lease: store.map_keys(lease, "a", ("a", 1), [("k", 2), ("new", 2)]),
+        lambda store, lease: store.map_keys(lease, "a", ("a", 1), []),
+        lambda store, lease: store.unmap(lease, "a", ["k"]),
+        lambda store, lease: store.keep_links(lease, "a", 1, ["other"]),
+        lambda store, lease: store.keep_links(lease, "a", 2, ["new"]),
         lambda store, lease: store.rewind(lease, "a"),
         lambda store, lease: store.renew(lease),
         lambda store, lease: store.release(lease, outcome="complete"),
@@ -158,6 +165,8 @@ class FenceContract(StoreFixtures):
         store.put(lease, started("a"))
         store.append(lease, batch("a", 1, read=1, rejected=1), [reject(1)])
         store.remember(lease, "a", "name", 1)
+        store.map_keys(lease, "a", ("a", 1), [("k", 1)])
+        store.keep_links(lease, "a", 1, ["link"])
         return lease
 
     @pytest.mark.parametrize("write", WRITES)
@@ -243,5 +252,14 @@ class TransactionContract(StoreFixtures):
         assert list(store.rejects(JOB)) == []
 
 
-class StoreContract(LeaseContract, FenceContract, TransactionContract, CheckpointContract, LedgerContract):
+class StoreContract(
+    LeaseContract,
+    FenceContract,
+    TransactionContract,
+    CheckpointContract,
+    LedgerContract,
+    RejectsContract,
+    KeyMapContract,
+    LinksContract,
+):
     """All of it."""
