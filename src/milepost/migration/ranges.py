@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from milepost.jobs.ledger import Entry
 from milepost.jobs.state import JSON
-from milepost.migration.keys import decode
+from milepost.migration.keys import decode, highest
 from milepost.migration.source import Extent
 
 Batch: TypeAlias = tuple[str, int]
@@ -125,18 +125,8 @@ def in_all(ranges: Iterable[Range]) -> Extent:
 
 
 def later(one: JSON, other: JSON) -> JSON:
-    """The higher of two encoded values; None where they have no order."""
-    if one is None or other is None:
-        return other if one is None else one
-    try:
-        return max(one, other, key=_value)
-    except TypeError:
-        return None
-
-
-def _value(encoded: JSON) -> Any:
-    (value,) = decode([encoded]) or (None,)
-    return value
+    """The higher of two values of ``modified``, encoded; None where they have no order."""
+    return highest(value for each in (one, other) for value in decode(each) or ())
 
 
 def _text(key: JSON) -> str:
