@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from milepost.crashtest.content import Content, LeftOut, Line, compared_columns, digest, rows_of
+from milepost.crashtest.content import Content, LeftOut, compared_columns, digest
+from milepost.crashtest.names import lines_of
 from milepost.crashtest.scratch import Place
+from milepost.crashtest.tables import Column, Line
 
 SHOWN = 3  # rows of a difference
 
@@ -30,6 +32,10 @@ def differences(wanted: Content, found: Content) -> list[Difference]:
         _values("file", wanted.files, found.files),
         _values("the counts of", wanted.counts, found.counts),
         _values("the result of", wanted.results, found.results),
+        *(
+            _counted(f"the key map of {name}", wanted.mapped.get(name, Counter()), found.mapped.get(name, Counter()))
+            for name in dict.fromkeys([*wanted.mapped, *found.mapped])
+        ),
         (
             Difference(kind="different", about=path, message=f"{path or 'the job'} is not complete")
             for path in found.unfinished
@@ -39,14 +45,15 @@ def differences(wanted: Content, found: Content) -> list[Difference]:
     return sorted((each for part in lists for each in part), key=lambda each: order.index(each.kind))
 
 
-def varying(one: Content, other: Content, places: tuple[Place, Place]) -> LeftOut:
+def varying(contents: tuple[Content, Content], places: tuple[Place, Place], left_out: LeftOut) -> LeftOut:
     """What two undisturbed runs do not agree in: columns of the same rows, else whole tables; files; results."""
+    one, other = contents
     columns: dict[str, tuple[str, ...]] = {}
     tables = set()
     for name, rows in one.tables.items():
         if name not in other.tables or rows == other.tables[name]:
             continue
-        names = tuple(column for column in rows.columns if _varies(name, column, places))
+        names = tuple(column for column in rows.columns if _varies((name, column), places, contents, left_out))
         if names and rows.digests.total() == other.tables[name].digests.total():
             columns[name] = names
         else:
@@ -65,10 +72,11 @@ def rows_apart(
     """Some of the rows that one of the two has and the other has not, in words."""
     columns = compared_columns(places[0], left_out)[table]
     mine, theirs = (content.tables[table].digests for content in contents)
-    for place, more, word in ((places[0], mine - theirs, "missing"), (places[1], theirs - mine, "too many")):
-        left = Counter(more)
+    more = ((0, mine - theirs, "missing"), (1, theirs - mine, "too many"))
+    for number, left, word in more:
         rows: list[Line] = []
-        for row in rows_of(place, table, columns) if left else ():
+        lines = lines_of(places[number], table, columns, left_out.numbered, contents[number].names)
+        for row in lines if left else ():
             if len(rows) < SHOWN and left[digest(row)] > 0:
                 left[digest(row)] -= 1
                 rows.append(row)
@@ -118,6 +126,10 @@ def _unequal(one: Mapping[str, object], other: Mapping[str, object]) -> list[str
     return [name for name in dict.fromkeys([*one, *other]) if one.get(name) != other.get(name)]
 
 
-def _varies(table: str, column: str, places: tuple[Place, Place]) -> bool:
-    one, other = (Counter(rows_of(place, table, (column,))) for place in places)
+def _varies(column: Column, places: tuple[Place, Place], contents: tuple[Content, Content], left_out: LeftOut) -> bool:
+    table, name = column
+    one, other = (
+        Counter(lines_of(place, table, (name,), left_out.numbered, content.names))
+        for place, content in zip(places, contents, strict=True)
+    )
     return one != other

@@ -10,15 +10,31 @@ from typing import Any
 from milepost.databases.url import expand, scheme, sqlite_path
 from milepost.jobs.job import Job
 from milepost.migration.migration import BATCH_ROWS, Migration
+from milepost.migration.table import Table, key_of
 from milepost.wiring.ends import place_of
 from milepost.wiring.run import Urls, store_url
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filled:
+    """What the object ``name`` fills: a table at a place. ``key`` is empty where its rows have an ``id`` alone.
+
+    ``parents`` are its columns with the name of the object that they refer to.
+    """
+
+    name: str
+    table: str
+    place: str
+    key: tuple[str, ...]
+    id: str | None
+    parents: tuple[tuple[tuple[str, ...], str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Declared:
     """URLs are whole: variables put in, files absolute. ``read`` and ``written`` map places to the databases there.
 
-    ``targets`` names the table that each object fills; ``undone`` the objects that have a rollback.
+    ``fills`` says what each object fills; ``undone`` names the objects that have a rollback.
     """
 
     name: str
@@ -28,7 +44,7 @@ class Declared:
     store: str
     read: Mapping[str, str]
     written: Mapping[str, str]
-    targets: Mapping[str, str]
+    fills: tuple[Filled, ...]
     undone: tuple[str, ...]
     batch_rows: int
 
@@ -45,7 +61,7 @@ def declared(job: Job | Migration, urls: Urls) -> Declared:
             store=store,
             read={},
             written={_place(store): store},
-            targets={},
+            fills=(),
             undone=(),
             batch_rows=0,
         )
@@ -62,7 +78,7 @@ def declared(job: Job | Migration, urls: Urls) -> Declared:
         store=store,
         read={place: url for place, url in _places(read) if place not in places},
         written=places,
-        targets={each.name: each.target.name for each in job.objects},
+        fills=tuple(_filled(job, target)),
         undone=tuple(each.name for each in job.objects if each.undo is not None),
         batch_rows=job.batch_rows or BATCH_ROWS,
     )
@@ -70,7 +86,8 @@ def declared(job: Job | Migration, urls: Urls) -> Declared:
 
 def declared_of(document: Mapping[str, Any]) -> Declared:
     """What ``dataclasses.asdict`` made JSON of."""
-    return Declared(**{**document, "undone": tuple(document["undone"])})
+    lists = {"undone": tuple(document["undone"]), "fills": tuple(map(_filled_of, document["fills"]))}
+    return Declared(**{**document, **lists})
 
 
 def whole(url: str) -> str:
@@ -82,6 +99,25 @@ def whole(url: str) -> str:
 def file_of(url: str) -> Path | None:
     """The file of a SQLite URL, None for a server's."""
     return sqlite_path(url) if scheme(url) == "sqlite" else None
+
+
+def _filled(job: Migration, target: str | None) -> Iterator[Filled]:
+    for each in job.objects:
+        url = each.target.database or target
+        if isinstance(each.target, Table) and url is not None:
+            yield Filled(
+                name=each.name,
+                table=each.target.name,
+                place=_place(url),
+                key=() if each.target.key is None else key_of(each.target),
+                id=each.target.id,
+                parents=tuple((columns, parent.name) for columns, parent in each.parents.items()),
+            )
+
+
+def _filled_of(document: Mapping[str, Any]) -> Filled:
+    parents = tuple((tuple(columns), name) for columns, name in document["parents"])
+    return Filled(**{**document, "key": tuple(document["key"]), "parents": parents})
 
 
 def _places(urls: list[str | None]) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ class Effect(StrEnum):
     COMMIT = "commit"  # of a transaction that holds several writes
     SOURCE_READ = "source read"
     TARGET_WRITE = "target write"
+    TARGET_READ = "target read"
     SINK_WRITE = "sink write"
     STEP = "step"
     ROLLBACK = "rollback"

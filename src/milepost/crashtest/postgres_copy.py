@@ -53,6 +53,7 @@ MAKERS = """
     WHERE application_name = %s AND usename = current_user AND pid <> pg_backend_pid()
 """
 PROVIDERS = {"i": ("icu", "ICU_LOCALE"), "b": ("builtin", "BUILTIN_LOCALE")}
+NULL = "\\N"  # as rows_in gives it
 LONGEST = 3600  # seconds for a dump
 TRIES = 20  # to clear away behind a crash test that was ended
 BETWEEN = 0.5  # seconds

@@ -14,11 +14,12 @@ from milepost.clock import SystemClock
 from milepost.crashtest.choose import SLOW, refuse_impossible, scripts, spread
 from milepost.crashtest.compare import differences, varying
 from milepost.crashtest.connections import real_place
-from milepost.crashtest.content import LeftOut, content_of, filled_columns, numbered_columns
+from milepost.crashtest.content import Content, LeftOut, content_of
 from milepost.crashtest.declared import Declared, declared_of
 from milepost.crashtest.fault import Effect, Fault, Kind, Script, script_named
 from milepost.crashtest.journal import read_journal
 from milepost.crashtest.launcher import Launcher, launching
+from milepost.crashtest.numbered import numbered_of
 from milepost.crashtest.report import Report, Round
 from milepost.crashtest.rounds import SHORT_LEASE, Course, Stage, Undisturbed, play, run_undisturbed
 from milepost.crashtest.scratch import Place, Scratch, scratch_folder
@@ -248,11 +249,11 @@ def _undisturbed(stage: Stage, declared: Declared) -> Undisturbed:
     second, other = run_undisturbed(stage, "undisturbed-2")
     _refuse_incomplete(first)
     _refuse_incomplete(second)
-    numbered = LeftOut(columns=numbered_columns(first.place, filled_columns(first.place, stage.job, declared.targets)))
-    contents = [content_of(course.place, stage.job, numbered) for course in (first, second)]
-    left_out = numbered + varying(contents[0], contents[1], (first.place, second.place))
-    contents = [content_of(course.place, stage.job, left_out) for course in (first, second)]
-    apart = differences(contents[0], contents[1])
+    left_out = LeftOut(numbered=numbered_of(first.place, stage.job, declared.fills))
+    contents = _both(first, second, left_out)
+    left_out += varying(contents, (first.place, second.place), left_out)
+    contents = _both(first, second, left_out)
+    apart = differences(*contents)
     if apart:
         raise PlanError(
             f"two undisturbed runs of {stage.job} do not come to the same, so that no crash could be told from chance:"
@@ -262,6 +263,11 @@ def _undisturbed(stage: Stage, declared: Declared) -> Undisturbed:
     stage.scratch.drop(second.place)
     told = first.told()[0]
     return Undisturbed(place=first.place, told=told, content=contents[0], seconds=max(one, other), left_out=left_out)
+
+
+def _both(first: Course, second: Course, left_out: LeftOut) -> tuple[Content, Content]:
+    one, other = (content_of(course.place, course.stage.job, left_out) for course in (first, second))
+    return one, other
 
 
 def _refuse_incomplete(course: Course) -> None:
@@ -279,6 +285,8 @@ def _refuse_incomplete(course: Course) -> None:
 
 
 def _notes(left_out: LeftOut) -> Iterator[str]:
+    for table, column in sorted({*left_out.numbered.ids, *left_out.numbered.refers}):
+        yield f"compared by what it stands for, not by its number: {table} ({column})"
     for table, columns in left_out.columns.items():
         yield f"not compared, since two undisturbed runs differ in it: {table} ({', '.join(columns)})"
     for what, names in (("table", left_out.tables), ("file", left_out.files), ("the result of", left_out.results)):

@@ -12,6 +12,7 @@ from milepost.databases.sqlite import connect_read_only
 from milepost.databases.url import sqlite_path
 
 OURS = "milepost_"
+NULL = repr(None)  # as rows_in gives it
 
 
 def copy_file(real: Path, copy: Path) -> None:
@@ -49,6 +50,29 @@ def rows_in(url: str, table: str, columns: tuple[str, ...]) -> Iterator[tuple[st
         connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
         for row in connection.execute(f"SELECT {chosen or 'NULL'} FROM {_quoted(table)}"):
             yield tuple(map(repr, row))
+
+
+def numbered_in(_url: str) -> dict[str, tuple[str, ...]]:
+    """None: a number that SQLite gives by itself is taken back with its row."""
+    return {}
+
+
+def referring_in(url: str) -> list[tuple[str, str, str, str]]:
+    """Foreign keys column by column: table and column, and the table and column that they refer to."""
+    file = sqlite_path(url)
+    if not file.exists():
+        return []
+    with closing(sqlite3.connect(file)) as connection:
+        return [
+            (name, column, table, to or _primary_key(connection, table)[place])
+            for name in _names(connection)
+            for _, place, table, column, to, *_ in connection.execute(f"PRAGMA foreign_key_list({_quoted(name)})")
+        ]
+
+
+def _primary_key(connection: sqlite3.Connection, table: str) -> list[str]:
+    columns = connection.execute(f"PRAGMA table_xinfo({_quoted(table)})").fetchall()
+    return [row[1] for row in sorted(columns, key=lambda row: row[5]) if row[5]]
 
 
 def _names(connection: sqlite3.Connection) -> list[str]:
