@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -14,12 +14,8 @@ from milepost.migration.keys import decode, encode
 from milepost.migration.object import Object
 from milepost.migration.outside import Outside
 from milepost.migration.restored import store_behind, target_behind
-from milepost.migration.restructure import picker
-from milepost.migration.source import Key, Row
-from milepost.migration.target import Loaded, Loading, Target
-from milepost.migration.way import Done
-
-LOOKED_AT = 10  # rows that say whether the target is ahead of the store
+from milepost.migration.source import Key
+from milepost.migration.way import Done, keep
 
 
 class Apart:
@@ -51,11 +47,10 @@ class Apart:
             self.checkpoint.replace(WITNESS, None)
         return None if intent is None else self._settle(intent, outcome)
 
-    def comes_next(self, target: Target, rows: Sequence[Row], loading: Loading) -> bool:
-        first = rows[:LOOKED_AT]
-        if not self._are_there(target, first, loading) or self._has_met_doubles():
+    def comes_next(self, are_there: Callable[[object], bool], first: Key) -> bool:
+        if not self._look(are_there) or self._has_met_doubles():
             return True
-        self._refuse(store_behind(self.object, picker([loading.columns.index(name) for name in loading.key])(first[0])))
+        self._refuse(store_behind(self.object, first))
         return False
 
     def confirm(self) -> None:
@@ -80,13 +75,13 @@ class Apart:
         self.checkpoint.tell(f"going on by upsert. {error.message}")
         note_fresh(self.checkpoint, self.object, fresh=False)
 
-    def _are_there(self, target: Target, rows: Sequence[Row], loading: Loading) -> bool:
-        """Whether an upsert of these rows finds every one of them unchanged; it is taken back."""
+    def _look(self, are_there: Callable[[object], bool]) -> bool:
+        """What it finds; whatever it writes is taken back."""
         try:
             with self.outside.transaction(self.confirm) as connection:
-                raise _Looked(target.load(connection, rows, loading))  # noqa: TRY301  # nothing of it may be committed
+                raise _Looked(are_there(connection))  # noqa: TRY301  # nothing of it may be committed
         except _Looked as looked:
-            return looked.loaded.unchanged == len(rows)
+            return looked.found
 
     @contextmanager
     def transaction(self, *, acts: bool = True) -> Iterator[Any]:
@@ -105,7 +100,12 @@ class Apart:
         if token is None and done.again is not None:
             token = done.again.token
         intent = self._intended(done, token=token, witness=None if witness is None else encode(witness))
-        self.checkpoint.intend(intent)
+        if done.mapped or done.links is not None:
+            with self.checkpoint.transaction():
+                keep(self.checkpoint, done)
+                self.checkpoint.intend(intent)
+        else:
+            self.checkpoint.intend(intent)
         self._intent = intent
 
     def _intended(self, done: Done, **known: Any) -> Intent:
@@ -116,6 +116,9 @@ class Apart:
             counts=done.counts,
             rejects=tuple(done.rejects),
             again=done.again is not None,
+            modified=done.modified,
+            keys=done.keys,
+            forgotten=done.forgotten,
             **known,
         )
 
@@ -145,5 +148,5 @@ def check_lease(checkpoint: Checkpoint) -> None:
 class _Looked(Exception):
     """Gives up a transaction; never seen outside."""
 
-    def __init__(self, loaded: Loaded) -> None:
-        self.loaded = loaded
+    def __init__(self, found: bool) -> None:
+        self.found = found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,8 @@ from uuid import UUID
 from milepost.errors import Fatal
 from milepost.jobs.state import JSON
 from milepost.migration.source import Key
+
+LONGEST = 1000  # digits of a number that is written out
 
 WRITE: dict[type, tuple[str, Callable[[Any], str]]] = {
     Decimal: ("decimal", str),
@@ -45,6 +48,46 @@ def encode(key: Sequence[Any]) -> JSON:
 def decode(position: JSON) -> Key | None:
     """The key that was encoded; None for None."""
     return None if position is None else tuple(_decode(value) for value in position)
+
+
+def canonical(key: Sequence[Any]) -> JSON:
+    """Like ``encode``, but alike for values that are one key, whatever their types: 5, 5.0 and Decimal("5.00").
+
+    Decoded, it finds the same row in a database.
+    """
+    return [_encode(_plain_number(value)) for value in key]
+
+
+def map_key(key: Sequence[Any], part: int = 0) -> str:
+    """A source key as the key map holds it. ``part`` counts, from 0, the rows that one source row was split into."""
+    parts = [{"part": part}] if part else []
+    return json.dumps([*canonical(key), *parts], separators=(",", ":"), ensure_ascii=False)
+
+
+def unmap_key(text: str) -> tuple[Key, int]:
+    """The source key and the part that ``map_key`` made the text of."""
+    values = json.loads(text)
+    part = values.pop()["part"] if isinstance(values[-1], dict) and "part" in values[-1] else 0
+    return tuple(_decode(value) for value in values), part
+
+
+def highest(values: Iterable[Any]) -> JSON:
+    """The highest value, encoded as a key of one; None where there is none, or where they have no order."""
+    known = [value for value in values if value is not None]
+    try:
+        return encode([max(known)]) if known else None
+    except (TypeError, Fatal):
+        return None
+
+
+def _plain_number(value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < LONGEST:
+        return int(value) if value == value.to_integral_value() else value.normalize()
+    return value
 
 
 def _encode(value: Any) -> JSON:

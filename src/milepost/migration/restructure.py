@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 from milepost.errors import MilepostError, PlanError, Rejected, mask
+from milepost.jobs.state import JSON
 from milepost.migration.object import Object
 from milepost.migration.source import Row
 
@@ -19,11 +20,16 @@ Apply = Callable[[dict[str, Any]], Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Unmoved:
-    """A source row that will not be loaded: its index in the batch, the stage, the reason."""
+    """A source row that will not be loaded: its index in the batch, the stage, the reason.
+
+    ``target_key`` and ``parent`` are as a :class:`~milepost.jobs.ledger.RejectedRow` has them.
+    """
 
     index: int
     stage: str
     reason: str
+    target_key: JSON = None
+    parent: JSON = None
 
 
 @dataclass(kw_only=True)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from milepost.jobs.checkpoint import Checkpoint
-from milepost.jobs.intent import Intent
+from milepost.jobs.intent import Forgotten, Intent
 from milepost.jobs.ledger import Counts, RejectedRow
 from milepost.jobs.state import JSON
-from milepost.migration.source import Key, Row
-from milepost.migration.target import Loading, Target
+from milepost.migration.source import Key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,14 +19,23 @@ class Done:
     """What a batch did, as the ledger is to have it.
 
     ``last`` is the target key of the last row that went in, None where none did. ``again``: the intent that it replays.
+    ``modified`` is the ledger entry's. ``keys`` are those of the rows where they are no range. ``forgotten`` are
+    rejects that go. ``mapped`` are keys for the map of ``object``, ``links`` what is to be set later (None: nothing
+    ever is).
     """
 
+    object: str
     low: JSON
     high: JSON
     counts: Counts
     rejects: list[RejectedRow]
     last: Key | None = None
     again: Intent | None = None
+    modified: JSON = None
+    keys: JSON = None
+    forgotten: Forgotten | None = None
+    mapped: Sequence[tuple[str, JSON]] = ()
+    links: Sequence[JSON] | None = None
 
 
 class Way(Protocol):
@@ -41,11 +49,12 @@ class Way(Protocol):
         """
         ...
 
-    def comes_next(self, target: Target, rows: Sequence[Row], loading: Loading) -> bool:
-        """Whether these rows, the first to come, are not in the target yet; False: go on by upsert.
+    def comes_next(self, are_there: Callable[[object], bool], first: Key) -> bool:
+        """Whether the rows that come next are not in the target yet; False: go on by upsert.
 
-        Asked once a run, of a table that held this object's rows only. ``loading`` is an upsert. Raises Fatal where
-        they are: the store was put back to an earlier state.
+        Asked once a run, of a table that held this object's rows only. ``are_there`` looks, on a connection, by an
+        upsert that is taken back; ``first`` is the target key of the first of them. Raises Fatal where they are: the
+        store was put back to an earlier state.
         """
         ...
 
@@ -74,7 +83,7 @@ class Together:
     def recover(self) -> Intent | None:
         return None
 
-    def comes_next(self, target: Target, rows: Sequence[Row], loading: Loading) -> bool:
+    def comes_next(self, are_there: Callable[[object], bool], first: Key) -> bool:
         return True
 
     def confirm(self) -> None:
@@ -84,4 +93,16 @@ class Together:
         return self.checkpoint.transaction()
 
     def record(self, connection: Any, done: Done) -> None:
-        self.checkpoint.append(done.low, done.high, done.counts, done.rejects)
+        if done.forgotten is not None:
+            self.checkpoint.store.forget_rejects(done.forgotten)
+        keep(self.checkpoint, done)
+        self.checkpoint.append(done.low, done.high, done.counts, done.rejects, modified=done.modified)
+
+
+def keep(checkpoint: Checkpoint, done: Done) -> None:
+    """Write what is kept of a batch besides its ledger entry, in the open transaction, before the entry."""
+    seq = checkpoint.batches + 1
+    if done.mapped:
+        checkpoint.store.map_keys(done.object, (checkpoint.path, seq), done.mapped)
+    if done.links or (done.links is not None and done.again is not None):
+        checkpoint.store.keep_links(checkpoint.path, seq, done.links)
