@@ -64,3 +64,6 @@ def _draw(made: Plan) -> None:
     for each in made.objects:
         for note in each.notes:
             screen.print(placed(each.name, note), soft_wrap=True)
+    for each in made.objects:
+        for warning in each.warnings:
+            screen.print(Text.assemble(("warning: ", "yellow"), placed(each.name, warning)), soft_wrap=True)

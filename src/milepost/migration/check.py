@@ -15,6 +15,7 @@ from milepost.migration.restructure import renamed, restructure
 from milepost.migration.source import Key, Source
 from milepost.migration.table import Rows, Sink, Table
 from milepost.migration.trial import Trial
+from milepost.migration.warn import Shape, check_filled, warnings_of
 
 TRIAL_ROWS = 3
 
@@ -88,6 +89,7 @@ def check_columns(each: Object, target: Description, columns: tuple[str, ...]) -
             raise _no_column(each, target, name, "target")
         if not column.writable:
             raise PlanError(f"{each.name}: the target makes {target.name}.{name} itself", hint="Leave it out.")
+    check_filled(each, target, columns)
     needed = [("key", each.target_key), *(("parent", names) for names in each.parents)]
     for role, names in needed:
         missing = [name for name in names if name not in columns]
@@ -128,8 +130,29 @@ def try_out(each: Object, source: Source, target: Description, after: Key | None
         tried = restructure(each, trial.attempt, source.columns, rows[:TRIAL_ROWS], ())
         if tried.columns:
             check_columns(each, target, tried.columns)
+            trial.columns, trial.rows = tried.columns, tried.rows
         break
     return trial
+
+
+def look_ahead(
+    each: Object, source: Description, target: Description, trial: Trial | None, later: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """What is to be told beforehand of an object that can be moved. ``later`` are columns set in a second pass."""
+    exact = each.function is None and not isinstance(each.source, Rows)
+    columns = tuple(renamed(each, source.names)) if exact else trial.columns if trial is not None else None
+    if exact:
+        copied = renamed(each, source.names)
+    else:
+        copied = {name: name for name in columns or () if source.column(name) is not None}
+    shape = Shape(
+        columns=columns,
+        rows=trial.rows if trial is not None else (),
+        copied=copied,
+        exact=exact,
+        later=tuple(later),
+    )
+    return warnings_of(each, source, target, shape)
 
 
 def _no_column(each: Object, description: Description, name: str, side: str) -> PlanError:

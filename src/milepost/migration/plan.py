@@ -20,7 +20,8 @@ class ObjectPlan:
     ``rows`` is the number of source rows in all (None: unknown). ``loading`` is "direct" (straight into an empty table)
     or "staged" (by a temporary table, to upsert or to look for parents; in PostgreSQL the parents of a fresh table are
     looked up by their keys, and its rows go in directly), or "sent"
-    (by the user's own function). ``done`` is what the ledger holds. ``notes`` are for people.
+    (by the user's own function). ``done`` is what the ledger holds. ``notes`` are for people; ``warnings`` too: of what
+    the target may do that nobody expects.
     """
 
     name: str
@@ -33,6 +34,7 @@ class ObjectPlan:
     state: State = State.PENDING
     done: Counts = NO_ROWS
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

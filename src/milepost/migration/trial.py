@@ -9,12 +9,16 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from milepost.migration.source import Row
+
 
 class Trial:
     """Calls ``function``, and remembers what came of it until the same row comes a second time."""
 
     def __init__(self, function: Callable[[dict[str, Any]], Any]) -> None:
         self.function = function
+        self.columns: tuple[str, ...] | None = None  # of what it made of them; None where it made nothing
+        self.rows: list[Row] = []
         self._outcomes: deque[tuple[dict[str, Any], Callable[[], Any]]] = deque()
 
     def attempt(self, row: dict[str, Any]) -> Any:

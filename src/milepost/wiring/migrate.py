@@ -17,7 +17,7 @@ from milepost.jobs.parameters import NO_PARAMETERS, PARAMETERS
 from milepost.jobs.state import JSON, State
 from milepost.jobs.stop import Stop
 from milepost.migration.apart import end_earlier
-from milepost.migration.check import check_copy, check_declaration, check_target, try_out
+from milepost.migration.check import check_copy, check_declaration, check_target, look_ahead, try_out
 from milepost.migration.definition import definition
 from milepost.migration.gather import BatchLimits
 from milepost.migration.keys import decode
@@ -61,6 +61,7 @@ class Migrating:
         self.routes: dict[str, Route] = {}
         self.accepted: frozenset[str] = frozenset()
         self.told: dict[str, str] = {}
+        self.warnings: dict[str, tuple[str, ...]] = {}
 
     def look(self) -> None:
         """Order the objects, and see what the store knows of them. Writes nothing; raises PlanError."""
@@ -117,7 +118,10 @@ class Migrating:
         """What ``main`` would do, for people."""
         places = self.places
         objects = tuple(
-            plan_object(each, self.routes.get(each.name), places, self.known, self.told.get(each.name))
+            replace(
+                plan_object(each, self.routes.get(each.name), places, self.known, self.told.get(each.name)),
+                warnings=self.warnings.get(each.name, ()),
+            )
             for each in self.objects
         )
         source = None if places.source is None else hide_password(places.source)
@@ -174,7 +178,10 @@ class Migrating:
         if self.known.pinned(each) is None:  # once: it may have to read the whole source, and resuming must stay cheap
             route.source.check_key()
         # a resumed object is tried on the rows that come next: those before are not read again
-        return try_out(each, route.source, target, after=decode(self.known.record(each.name).position))
+        trial = try_out(each, route.source, target, after=decode(self.known.record(each.name).position))
+        later = [column for columns in sorted(route.later) for column in columns]
+        self.warnings[each.name] = look_ahead(each, source, target, trial, later)
+        return trial
 
     def _pin(self, checkpoint: Checkpoint) -> dict[str, Pin]:
         """The pin of every object still to move: as recorded, else frozen now and recorded.

@@ -70,5 +70,7 @@ def _notes(each: Object, *, fresh: bool) -> Iterator[str]:
         yield f"{each.target.name} holds rows already: rows are upserted on ({key}), the later of two with one key last"
     if isinstance(each.source, Rows):
         yield "the number of rows is not known beforehand"
+    if each.wants_checkpoint:
+        yield "its function takes the checkpoint and is not tried beforehand: what it fills is seen when it runs"
     if each.on_duplicate == "last":
         yield "of rows with the same key the last one is kept"
