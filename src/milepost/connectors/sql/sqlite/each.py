@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from milepost.connectors.sql.sqlite.fault import code, fault
 from milepost.errors import Fatal
@@ -89,6 +90,22 @@ class guarded:  # noqa: N801 - a context manager, read as a word
         if kind is not None:
             self._connection.execute(f"ROLLBACK TO {self._name}")
         self._connection.execute(f"RELEASE {self._name}")
+
+
+@contextmanager
+def deferred(connection: sqlite3.Connection, *, needed: bool) -> Iterator[None]:
+    """Let rows refer to each other in any order meanwhile, where the table has a foreign key to itself.
+
+    Nothing is left to the commit: the caller looks at every foreign key of such a table.
+    """
+    if not needed or connection.execute("PRAGMA defer_foreign_keys").fetchone() == (1,):
+        yield
+        return
+    connection.execute("PRAGMA defer_foreign_keys=ON")
+    try:
+        yield
+    finally:
+        connection.execute("PRAGMA defer_foreign_keys=OFF")
 
 
 def require_row_fault(connection: sqlite3.Connection, sql: str, error: RowFault, where: str) -> None:

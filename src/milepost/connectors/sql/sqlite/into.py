@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from milepost.connectors.sql.fit import Fit
 from milepost.connectors.sql.sqlite.describe import Table, look, require
+from milepost.connectors.sql.sqlite.foreign_keys import enforced_keys, is_same
 from milepost.connectors.sql.sqlite.lay import key_collations
 from milepost.connectors.sql.sqlite.values import fit_for
 from milepost.migration.target import Loading, Parent
@@ -35,6 +36,8 @@ class Into:
     ``collations`` are those under which the key is unique, in the order of ``loading.key``. ``careful``: its triggers
     may drop a row in silence (RAISE(IGNORE)) or leave half of it behind (RAISE(FAIL)). ``defers``: a foreign key leads
     to the table itself, so that all are looked at beforehand, and checked by SQLite when the whole batch is in.
+    ``adds``: rows that are not there are inserted, and a key that is written differently is changed; otherwise only the
+    columns besides the key are set.
     """
 
     table: Table
@@ -46,6 +49,7 @@ class Into:
     foreign_keys: tuple[Parent, ...]
     careful: bool
     defers: bool
+    adds: bool = True
 
     @property
     def staged(self) -> bool:
@@ -63,12 +67,12 @@ class Into:
         )
 
 
-def look_into(connection: sqlite3.Connection, name: str, loading: Loading, shown: str) -> Into:
+def look_into(connection: sqlite3.Connection, name: str, loading: Loading, shown: str, *, adds: bool = True) -> Into:
     """Look at the table through the caller's connection. Raises PlanError for a table or column that is not there."""
     table = look(connection, name, shown=shown)
     require(table.description, loading.columns, "the row")
     columns = [column for each in loading.columns if (column := table.description.column(each)) is not None]
-    foreign_keys = _foreign_keys(connection, table)
+    foreign_keys = enforced_keys(connection, table.name)
     return Into(
         table=table,
         loading=loading,
@@ -77,12 +81,13 @@ def look_into(connection: sqlite3.Connection, name: str, loading: Loading, shown
         collations=key_collations(connection, table, loading.key),
         wanted=_wanted(connection, table, loading, foreign_keys, shown),
         foreign_keys=foreign_keys,
-        careful=_has_halfway_triggers(connection, table),
+        careful=has_halfway_triggers(connection, table),
         defers=_leads_to_itself(table, foreign_keys),
+        adds=adds,
     )
 
 
-def _has_halfway_triggers(connection: sqlite3.Connection, table: Table) -> bool:
+def has_halfway_triggers(connection: sqlite3.Connection, table: Table) -> bool:
     triggers = connection.execute(
         "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE", (table.name,)
     )
@@ -102,7 +107,7 @@ def _wanted(
     return tuple(
         Wanted(
             parent=parent,
-            itself=_same(parent.table, table.name),
+            itself=is_same(parent.table, table.name),
             collations=_parent_collations(connection, parent, shown),
         )
         for parent in parents
@@ -110,36 +115,8 @@ def _wanted(
 
 
 def _leads_to_itself(table: Table, foreign_keys: tuple[Parent, ...]) -> bool:
-    return any(_same(parent.table, table.name) for parent in foreign_keys)
+    return any(is_same(parent.table, table.name) for parent in foreign_keys)
 
 
 def _parent_collations(connection: sqlite3.Connection, parent: Parent, shown: str) -> tuple[str, ...]:
     return key_collations(connection, look(connection, parent.table, shown=shown), parent.key)
-
-
-def _foreign_keys(connection: sqlite3.Connection, table: Table) -> tuple[Parent, ...]:
-    """The table's foreign keys, as parents; none where the connection does not enforce them."""
-    if connection.execute("PRAGMA foreign_keys").fetchone() != (1,):
-        return ()
-    found: dict[int, list[tuple[str, str, str | None]]] = {}
-    rows = connection.execute(
-        'SELECT id, seq, "table", "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id, seq', (table.name,)
-    )
-    for each, _, other, column, to in rows:
-        found.setdefault(each, []).append((other, column, to))
-    parents = []
-    for parts in found.values():
-        other = parts[0][0]
-        to = tuple(part[2] for part in parts if part[2] is not None)
-        key = to or _primary_key(connection, other)
-        parents.append(Parent(object=other, columns=tuple(part[1] for part in parts), table=other, key=key))
-    return tuple(parents)
-
-
-def _primary_key(connection: sqlite3.Connection, name: str) -> tuple[str, ...]:
-    rows = connection.execute("SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", (name,))
-    return tuple(name for (name,) in rows)
-
-
-def _same(one: str, other: str) -> bool:
-    return one.lower() == other.lower()

@@ -42,10 +42,18 @@ class Keyed:
         Without an index, SQLite would make one for the query, with a Bloom filter that knows no RTRIM and misses rows.
         """
         plus = "+" if "RTRIM" in self.collations and self.table.unique(self.columns) is None else ""
-        return " AND ".join(
-            f"{plus}t.{quote(name)} COLLATE {collation} = +s.k{place}"
-            for place, (name, collation) in enumerate(zip(self.columns, self.collations, strict=True))
-        )
+        return " AND ".join(f"{plus}{column} = +s.k{place}" for place, column in enumerate(self.compared("t")))
+
+    def compared(self, alias: str) -> list[str]:
+        """The columns of that row of the table, each under its collation."""
+        return [
+            f"{alias}.{quote(name)} COLLATE {collation}"
+            for name, collation in zip(self.columns, self.collations, strict=True)
+        ]
+
+    @property
+    def values(self) -> str:
+        return ", ".join(f"k{place}" for place in range(len(self.columns)))
 
     @property
     def create(self) -> str:

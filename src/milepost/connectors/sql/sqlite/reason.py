@@ -40,9 +40,14 @@ def null_key(name: str) -> str:
 
 def orphaned(parent: Parent, values: Sequence[Any]) -> str:
     """Which parent is not there."""
-    if len(parent.key) == 1:
-        return f"no {parent.object} with {parent.key[0]} {values[0]!r}"
-    return f"no {parent.object} with ({', '.join(parent.key)}) ({', '.join(map(repr, values))})"
+    return absent(parent.object, parent.key, values)
+
+
+def absent(name: str, key: Sequence[str], values: Sequence[Any]) -> str:
+    """Which row is not there."""
+    if len(key) == 1:
+        return f"no {name} with {key[0]} {values[0]!r}"
+    return f"no {name} with ({', '.join(key)}) ({', '.join(map(repr, values))})"
 
 
 def _key_messages(into: Into) -> frozenset[str]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 
 from milepost.connectors.sql.sqlite.each import (
     FAULTS,
     Ignored,
     RowFault,
+    deferred,
     execute_for_one,
     guarded,
     insert_each,
     require_row_fault,
 )
 from milepost.connectors.sql.sqlite.into import Into
-from milepost.connectors.sql.sqlite.reason import DUPLICATE, load_refusal, null_key, orphaned, refusal
+from milepost.connectors.sql.sqlite.reason import DUPLICATE, absent, load_refusal, null_key, orphaned, refusal
 from milepost.connectors.sql.sqlite.stage_sql import (
     CHOSEN,
     REFUSED,
@@ -41,8 +41,19 @@ def load_staged(connection: sqlite3.Connection, rows: Sequence[Row], into: Into)
     batch.refuse_orphans()
     if into.loading.fresh and not into.loading.last_wins:
         batch.refuse_present()
-    with _deferred(connection, into):
+    with deferred(connection, needed=into.defers):
         loaded, unchanged = batch.load()
+    return Loaded(loaded=loaded, unchanged=unchanged, refused=tuple(batch.refused.values()))
+
+
+def update_staged(connection: sqlite3.Connection, rows: Sequence[Row], into: Into) -> Loaded:
+    """Stage the rows, refuse those that are not there, update the others where they differ."""
+    batch = _Batch(connection, rows, into)
+    batch.fill()
+    batch.refuse_without_key()
+    batch.refuse_absent()
+    batch.refuse_orphans()
+    loaded, unchanged = batch.load()
     return Loaded(loaded=loaded, unchanged=unchanged, refused=tuple(batch.refused.values()))
 
 
@@ -81,10 +92,19 @@ class _Batch:
 
     def refuse_orphans(self) -> None:
         """Refuse the rows whose parents are not there, then those whose parent in this batch was just refused."""
-        while reasons := self._orphans(WAITING):
+        while reasons := self._orphans(WAITING, in_table=not self._into.adds):
             self._refuse(_parent_refusals(reasons))
             if not any(wanted.itself for wanted in self._into.wanted):
                 return
+
+    def refuse_absent(self) -> None:
+        loading = self._into.loading
+        pick = [loading.columns.index(name) for name in loading.key]
+        found = self._connection.execute(self._sql.absent).fetchall()
+        self._refuse(
+            load_refusal(place, absent(self._into.table.name, loading.key, [self._rows[place][each] for each in pick]))
+            for (place,) in found
+        )
 
     def refuse_present(self) -> None:
         found = self._connection.execute(self._sql.present).fetchall()
@@ -109,7 +129,7 @@ class _Batch:
         changed, sql = 0, ""
         try:
             with guarded(self._connection, ATTEMPT):
-                for sql in filter(None, (self._update, self._sql.insert)):
+                for sql in filter(None, (self._update, self._sql.insert if self._into.adds else None)):
                     changed += self._connection.execute(sql).rowcount
         except FAULTS as error:
             require_row_fault(self._connection, sql, error, self._into.place)
@@ -122,7 +142,7 @@ class _Batch:
 
     @property
     def _upserts(self) -> bool:
-        return not self._into.loading.fresh or self._into.loading.last_wins
+        return not self._into.loading.fresh or self._into.loading.last_wins or not self._into.adds
 
     def _load_one_by_one(self) -> tuple[int, int]:
         """Load row after row, again if a loaded row's parent was to come in this batch and was refused."""
@@ -173,6 +193,8 @@ class _Batch:
             if self._is_there(sql.differs_one, place):
                 raise Ignored
             return False
+        if not self._into.adds:
+            raise Ignored
         execute_for_one(self._connection, sql.insert_one, (place,))
         return True
 
@@ -194,7 +216,7 @@ class _Batch:
     def _orphans(self, state: int, *, in_table: bool = False) -> dict[int, list[str]]:
         reasons: dict[int, list[str]] = {}
         for wanted in self._into.wanted:
-            if in_table and not wanted.itself:
+            if in_table and not wanted.itself and self._into.adds:
                 continue
             sql = orphans(self._into, wanted, state, in_table=in_table)
             for place, *values in self._connection.execute(sql):
@@ -220,19 +242,3 @@ class _Orphaned(Exception):
 
 def _parent_refusals(reasons: dict[int, list[str]]) -> list[Refused]:
     return [Refused(index=place, stage="parent", reason="; ".join(each)) for place, each in sorted(reasons.items())]
-
-
-@contextmanager
-def _deferred(connection: sqlite3.Connection, into: Into) -> Iterator[None]:
-    """Let rows of one batch refer to each other in any order, where the table has a foreign key to itself.
-
-    Nothing is left to the commit: every foreign key of such a table was looked at before.
-    """
-    if not into.defers or connection.execute("PRAGMA defer_foreign_keys").fetchone() == (1,):
-        yield
-        return
-    connection.execute("PRAGMA defer_foreign_keys=ON")
-    try:
-        yield
-    finally:
-        connection.execute("PRAGMA defer_foreign_keys=OFF")

@@ -26,6 +26,7 @@ class StageSql:
 
     create: str
     fill: str
+    absent: str
     present: str
     choose: str
     replace: str
@@ -39,7 +40,7 @@ class StageSql:
 
 def write_stage_sql(into: Into) -> StageSql:
     loading = into.loading
-    upserts = not loading.fresh or loading.last_wins
+    upserts = not loading.fresh or loading.last_wins or not into.adds
     update, differs = _update(into), _differs(into)
     exists = f"EXISTS (SELECT 1 FROM {into.table.quoted} AS t WHERE {_match(into)})"
     chosen = f"FROM {STAGE} AS s WHERE s.state = {CHOSEN}"
@@ -49,6 +50,7 @@ def write_stage_sql(into: Into) -> StageSql:
     return StageSql(
         create=_create(into),
         fill=f"INSERT INTO {STAGE} VALUES (?, {WAITING}{', ?' * len(loading.columns)})",
+        absent=f"SELECT s.milepost_row FROM {STAGE} AS s WHERE s.state = {WAITING} AND NOT {exists}",
         present=f"SELECT s.milepost_row FROM {STAGE} AS s WHERE s.state = {WAITING} AND {exists}",
         choose=_choose(into),
         replace=f"UPDATE {STAGE} SET state = {REPLACED} WHERE state = {WAITING}",
@@ -127,6 +129,8 @@ def _choose(into: Into) -> str:
 
 def _changeable(into: Into) -> list[str]:
     """The columns to update: not those of the key, unless two equal keys can be written differently."""
+    if not into.adds:
+        return [name for name in into.loading.columns if name not in into.loading.key]
     collations = dict(zip(into.loading.key, into.collations, strict=True))
     return [
         name for name in into.loading.columns if collations.get(name) != BINARY or into.table.affinity(name) == "BLOB"

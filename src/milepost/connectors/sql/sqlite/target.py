@@ -6,14 +6,15 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from milepost.connectors.sql.fit import fit_rows
+from milepost.connectors.sql.fit import Fitted, fit_rows
+from milepost.connectors.sql.sqlite.delete import delete_rows, find_referring
 from milepost.connectors.sql.sqlite.describe import look, require
 from milepost.connectors.sql.sqlite.direct import load_directly
 from milepost.connectors.sql.sqlite.draw import draw_defaults, draw_rowids
 from milepost.connectors.sql.sqlite.fault import fault, plan_fault
 from milepost.connectors.sql.sqlite.find import Finder
 from milepost.connectors.sql.sqlite.into import Into, look_into
-from milepost.connectors.sql.sqlite.stage import load_staged
+from milepost.connectors.sql.sqlite.stage import load_staged, update_staged
 from milepost.databases.sqlite import connect_read_only
 from milepost.databases.url import sqlite_path
 from milepost.errors import PlanError
@@ -30,7 +31,7 @@ class SqliteTarget:
         self._name = name
         self._key = key
         self._opened: sqlite3.Connection | None = None
-        self._into: dict[Loading, Into] = {}
+        self._into: dict[tuple[Loading, bool], Into] = {}
         self._finder = Finder(str(self._path))
         self._drawn = 0  # the highest rowid that was drawn: its row may have been refused
 
@@ -53,23 +54,35 @@ class SqliteTarget:
             raise fault(error, self._place) from error
 
     def load(self, connection: Any, rows: Sequence[Row], loading: Loading) -> Loaded:
+        return self._write(connection, rows, loading, adds=True)
+
+    def update(self, connection: Any, rows: Sequence[Row], loading: Loading) -> Loaded:
+        return self._write(connection, rows, loading, adds=False)
+
+    def _write(self, connection: sqlite3.Connection, rows: Sequence[Row], loading: Loading, *, adds: bool) -> Loaded:
         try:
-            return self._load(connection, rows, loading)
+            into = self._into.get((loading, adds))
+            if into is None:
+                into = look_into(connection, self._name, loading, str(self._path), adds=adds)
+                self._into[loading, adds] = into
+            fitted = fit_rows(rows, into.fits)
+            load = load_staged if into.staged else load_directly
+            return _in_places(fitted, (load if adds else update_staged)(connection, fitted.rows, into))
         except sqlite3.Error as error:
             raise fault(error, self._place) from error
 
-    def _load(self, connection: sqlite3.Connection, rows: Sequence[Row], loading: Loading) -> Loaded:
-        into = self._into.get(loading)
-        if into is None:
-            into = self._into[loading] = look_into(connection, self._name, loading, str(self._path))
-        fitted = fit_rows(rows, into.fits)
-        load = load_staged if into.staged else load_directly
-        loaded = load(connection, fitted.rows, into)
-        moved = [
-            Refused(index=fitted.places[each.index], stage=each.stage, reason=each.reason) for each in loaded.refused
-        ]
-        refused = sorted([*fitted.refused, *moved], key=lambda each: each.index)
-        return Loaded(loaded=loaded.loaded, unchanged=loaded.unchanged, refused=tuple(refused))
+    def delete(self, connection: Any, keys: Sequence[Key]) -> Loaded:
+        try:
+            sought = self._finder.keyed(connection, self._name, self._key)
+            return delete_rows(connection, sought, keys)
+        except sqlite3.Error as error:
+            raise fault(error, self._place) from error
+
+    def referring(self, connection: Any, columns: tuple[str, ...], keys: Sequence[Key]) -> list[tuple[Key, Key]]:
+        try:
+            return find_referring(connection, self._finder.keyed(connection, self._name, columns), self._key, keys)
+        except sqlite3.Error as error:
+            raise fault(error, self._place) from error
 
     def find(
         self, connection: Any, table: str, key: tuple[str, ...], wanted: tuple[str, ...], keys: Sequence[Key]
@@ -101,3 +114,10 @@ class SqliteTarget:
     @property
     def _place(self) -> str:
         return f"{self._path}: {self._name}"
+
+
+def _in_places(fitted: Fitted, loaded: Loaded) -> Loaded:
+    """What became of the fitted rows, told of the batch that they came from."""
+    moved = [Refused(index=fitted.places[each.index], stage=each.stage, reason=each.reason) for each in loaded.refused]
+    refused = sorted([*fitted.refused, *moved], key=lambda each: each.index)
+    return Loaded(loaded=loaded.loaded, unchanged=loaded.unchanged, refused=tuple(refused))
