@@ -231,3 +231,32 @@ def test_a_store_of_schema_one_can_still_be_read_and_used(database):
     store.put(lease, Record(path="new", state=State.STARTED, attempt=1))
     assert [record.path for record in store.checkpoints("crm")] == ["", "customer", "invoice", "new"]
     store.close()
+
+
+def test_a_store_of_schema_two_can_still_be_read_and_used(database):
+    database.load((HERE / f"store_0002_{type(database).__name__.lower()}.sql").read_text(encoding="utf-8"))
+    store = open_store(database.url, create=True)
+    assert [(record.path, record.state) for record in store.checkpoints("crm")] == [
+        ("", State.STARTED),
+        ("employee", State.COMPLETE),
+        ("employee/links", State.FAILED),
+    ]
+    assert [entry.modified for entry in store.ledger("crm", "employee")] == [
+        [{"datetime": "2026-11-01T12:00:00+00:00"}],
+        None,
+    ]
+    mended, waiting = store.rejects("crm")
+    assert (mended.key, mended.target_key, mended.parent) == (["E7"], ["E7"], None)
+    assert (waiting.key, waiting.target_key, waiting.parent) == (["E9"], [9], [["employee", ["E7"]]])
+    assert store.find_rejects("crm", "employee", [["E7"]]) == [mended]
+    assert store.mapped("crm", "employee", ['["E1"]', '["E101"]', '["E3"]']) == {'["E1"]': [1], '["E101"]': [101]}
+    assert store.mapped_by("crm", "employee", [("employee", 1)]) == [('["E1"]', [1]), ('["E2"]', [2])]
+    assert store.mapped_from("crm", "employee", [[101]]) == [('["E101"]', [101])]
+    assert list(store.links("crm", "employee", (1, 0))) == [(1, 1, {"child": [1], "parents": {"manager_id": None}})]
+    lease = store.acquire("crm", holder="host:2", ttl=60.0)
+    store.unmap(lease, "employee", ['["E1"]'])
+    assert store.forget_rejects(lease, "employee", keys=[["E7"]], batches=[("employee", 1)]) == 2
+    assert store.rewind(lease, "employee") == 2
+    assert list(store.links("crm", "employee")) == []
+    assert store.mapped_by("crm", "employee", [("employee", 1)]) == [('["E2"]', [2])]
+    store.close()
