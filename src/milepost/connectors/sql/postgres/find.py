@@ -44,4 +44,5 @@ def _matches(
     columns = sql.SQL(", ").join(sql.Identifier("t", name) for name in wanted)
     question = sql.SQL(FOUND).format(columns, of.listed, shape.relation.identifier, of.equal("t"))
     with faults(f"looking into {shape.relation.name}"):
-        return ask(connection, question, of, keys, reads) if keys else []
+        found, places = ask(connection, question, of, keys, reads)
+    return [(places[row[0] - 1], *row[1:]) for row in found]

@@ -70,30 +70,52 @@ def ask(
     of: KeyColumns,
     keys: Sequence[Key],
     loads: Sequence[ResultColumn] = (),
-) -> list[Row]:
-    """What the query gives for the keys: one query, where the server can read all of them.
+) -> tuple[list[Row], Sequence[int]]:
+    """What a query over ``of.listed`` gives for the keys, and the index in ``keys`` of each ``k.place`` less 1.
 
-    A key that cannot be a value of its column is left out; where only the server knows, it is found without giving up
-    the others. The query is over ``of.listed`` and gives ``k.place`` first, which comes back as the key's index.
+    A key that cannot be a value of its column is left out. Where only the server knows that, it is found without giving
+    up the others, and without asking more than once for the rest.
     """
     fitted = of.fit(keys)
-    query = with_parameters(question)
+    try:
+        return _answer(connection, question, fitted, loads), fitted.places
+    except UnicodeEncodeError:
+        pass
+    except psycopg.Error as error:
+        if not is_rows(error):
+            raise
+    known = readable(connection, of, fitted)
+    return _answer(connection, question, known, loads), known.places
 
-    def attempt(start: int, stop: int) -> list[Row]:
+
+def readable(connection: psycopg.Connection[Any], of: KeyColumns, fitted: Fitted) -> Fitted:
+    """The keys without those that the server cannot read as values of their columns."""
+    question = sql.SQL("SELECT count(ROW({})) FROM {}").format(of.values, of.listed)
+
+    def attempt(start: int, stop: int) -> range:
         try:
-            with connection.transaction(), connection.cursor() as cursor:
-                use_exact_loaders(cursor, (each.loads for each in loads))
-                # Not prepared: a plan that knows how many keys there are, and not one for any number of them.
-                found = cursor.execute(query, arrays(fitted.rows[start:stop]), prepare=False).fetchall()
+            _answer(connection, question, Fitted(fitted.rows[start:stop], ()), ())
         except UnicodeEncodeError as error:
             raise RowRefused(error.reason) from error
         except psycopg.Error as error:
             if not is_rows(error):
                 raise
             raise RowRefused(reason(error)) from error
-        return [(fitted.places[start + row[0] - 1], *row[1:]) for row in found]
+        return range(start, stop)
 
-    return [row for each in isolate(len(fitted.rows), attempt)[0] for row in each]
+    good = [place for each in isolate(len(fitted.rows), attempt)[0] for place in each]
+    return Fitted([fitted.rows[place] for place in good], [fitted.places[place] for place in good])
+
+
+def _answer(
+    connection: psycopg.Connection[Any], question: sql.Composed, fitted: Fitted, loads: Sequence[ResultColumn]
+) -> list[Row]:
+    if not fitted.rows:
+        return []
+    with connection.transaction(), connection.cursor() as cursor:
+        use_exact_loaders(cursor, (each.loads for each in loads))
+        # Not prepared: a plan that knows how many keys there are, and not one for any number of them.
+        return cursor.execute(with_parameters(question), arrays(fitted.rows), prepare=False).fetchall()
 
 
 def arrays(keys: Sequence[Key]) -> list[str]:

@@ -10,7 +10,9 @@ from typing import Any
 import psycopg
 from psycopg import IsolationLevel, sql
 
+from milepost.connectors.sql.postgres.extent import aggregates, extent_of, has_highest
 from milepost.connectors.sql.postgres.fault import fault, faults
+from milepost.connectors.sql.postgres.keys import KeyColumns, ask
 from milepost.connectors.sql.postgres.loaders import use_exact_loaders
 from milepost.connectors.sql.postgres.relation import Relation, find, no_column
 from milepost.connectors.sql.postgres.types import ResultColumn, column, result_columns
@@ -18,7 +20,7 @@ from milepost.databases.postgres import connect
 from milepost.errors import MilepostError, PlanError
 from milepost.migration.chunks import in_chunks
 from milepost.migration.description import Description
-from milepost.migration.source import Key, Row
+from milepost.migration.source import Extent, Key, Row
 
 
 class PostgresSource:
@@ -37,6 +39,7 @@ class PostgresSource:
         key: tuple[str, ...],
         columns: tuple[str, ...] | None = None,
         where: str | None = None,
+        modified: str | None = None,
     ) -> None:
         self.url = url
         self.key = key
@@ -45,11 +48,12 @@ class PostgresSource:
         self._query = sql
         self._wanted = columns
         self._where = where
+        self._modified = modified
         self._connection: psycopg.Connection[Any] | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What a row holds, in order; the key's columns that ``columns`` does not name come last."""
+        """What a row holds, in order; the columns of key and modified that ``columns`` does not name come last."""
         return tuple(each.name for each in self._columns)
 
     def describe(self) -> Description:
@@ -102,6 +106,21 @@ class PostgresSource:
             cursor.execute(query)
             yield from in_chunks(cursor.fetchmany, chunk)
 
+    def extent(self, after: Key | None, upto: Key | None) -> Extent:
+        modified = next((each for each in self._columns if each.name == self._modified), None)
+        query = sql.SQL("SELECT {} FROM {}{}").format(aggregates(modified), self._rows, self._range(after, upto))
+        return extent_of(self._first(query) or (0,))
+
+    def find(self, keys: Sequence[Key]) -> list[Row]:
+        by_name = {each.name: each for each in self._columns}
+        of = KeyColumns(tuple(by_name[name] for name in self.key))
+        columns = sql.SQL(", ").join(map(sql.Identifier, self.columns))
+        question = sql.SQL("SELECT {0} FROM {1} WHERE ({2}) IN (SELECT {3} FROM {4}) ORDER BY {2}").format(
+            columns, _doubled(self._rows), of.names, of.values, of.listed
+        )
+        with faults(f"reading {self.name}"):
+            return ask(self._connected, question, of, keys, self._columns)[0]
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -144,9 +163,16 @@ class PostgresSource:
             )
         names = self._wanted if self._wanted is not None else tuple(by_name)
         names = (*names, *(each for each in self.key if each not in names))
+        if self._modified is not None and self._modified not in names:
+            names = (*names, self._modified)
         for name in names:
             if name not in by_name:
                 raise no_column(self.name, name, tuple(by_name))
+        if self._modified is not None and not has_highest(by_name[self._modified]):
+            raise PlanError(
+                f"{self.name}: the column {self._modified}, which modified= names, holds lists",
+                hint="Name a column of numbers, dates, times or texts that grows with every change.",
+            )
         return tuple(by_name[name] for name in names)
 
     def _range(self, after: Key | None, upto: Key | None) -> sql.Composable:
@@ -206,6 +232,11 @@ def key_literals(key: Key, natives: Sequence[str]) -> sql.Composable:
         sql.SQL("{}::{}").format(sql.Literal(_text(value)), _as_is(native))
         for value, native in zip(key, natives, strict=True)
     )
+
+
+def _doubled(query: sql.Composable) -> sql.SQL:
+    """Finished SQL, for a statement that parameters go along with."""
+    return sql.SQL(query.as_string(None).replace("%", "%%"))
 
 
 def _as_is(text: str) -> sql.SQL:
