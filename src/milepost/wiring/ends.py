@@ -30,6 +30,7 @@ def open_source(each: Object, url: str | None) -> Source:
         "key": each.source_key,
         "columns": None if isinstance(place, Query) else _read_columns(each),
         "where": None if isinstance(place, Query) else place.where,
+        "modified": place.modified,
     }
     if _database(url, each, "source") == "sqlite":
         from milepost.connectors.sql.sqlite.source import SqliteSource
@@ -94,14 +95,15 @@ def connect_read_only(url: str) -> Any:
 
 
 def _read_columns(each: Object) -> tuple[str, ...] | None:
-    """The columns to read: those that are asked for, and the key; None for all."""
+    """The columns to read: those that are asked for, the key, and the one that tells of changes; None for all."""
     place = each.source
     asked = getattr(place, "columns", None)
     if asked is None and each.columns is not None:
         asked = tuple(dict.fromkeys(each.columns.values()))
     if asked is None:
         return None
-    return (*asked, *(name for name in each.source_key if name not in asked))
+    told = getattr(place, "modified", None)
+    return tuple(dict.fromkeys((*asked, *each.source_key, *([told] if told else []))))
 
 
 def _needed(url: str | None, each: Object, side: str) -> str:
