@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from milepost.connectors.sql.fit import Fitted, fit_rows
@@ -15,6 +16,7 @@ from milepost.connectors.sql.sqlite.fault import fault, plan_fault
 from milepost.connectors.sql.sqlite.find import Finder
 from milepost.connectors.sql.sqlite.into import Into, look_into
 from milepost.connectors.sql.sqlite.stage import load_staged, update_staged
+from milepost.connectors.sql.sqlite.triggers import triggers_of
 from milepost.databases.sqlite import connect_read_only
 from milepost.databases.url import sqlite_path
 from milepost.errors import PlanError
@@ -40,11 +42,12 @@ class SqliteTarget:
             self._opened = connect_read_only(self._path)
         try:
             table = look(self._opened, self._name, shown=str(self._path))
+            triggers = triggers_of(self._opened, table.name)
         except sqlite3.Error as error:
             raise plan_fault(error, self._place) from error
         if not table.description.is_table:
             raise PlanError(f"{self._place} is a view", hint="Name the table that the rows are to go to.")
-        return table.description
+        return replace(table.description, triggers=triggers)
 
     def is_empty(self, connection: Any) -> bool:
         try:
