@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from itertools import pairwise
 
 import pytest
@@ -107,21 +108,26 @@ def test_an_entry_that_fits_nowhere_changes_nothing() -> None:
 
 
 def test_the_sum_is_unknown_where_one_range_is() -> None:
-    known = [entry("a", 1, None, 5, rows=5, modified=3), entry("a", 2, 5, 9, rows=4, modified=7)]
-    assert in_all(fold(known)) == Extent(rows=9, modified=7)
-    assert in_all(fold([*known, entry("a/recheck-1", 1, None, 2, rows=2, modified=3)])).rows is None
+    known = [entry("a", 1, None, 5, rows=5, modified=[3]), entry("a", 2, 5, 9, rows=4, modified=[7])]
+    assert in_all(fold(known)) == Extent(rows=9, modified=[7])
+    assert in_all(fold([*known, entry("a/recheck-1", 1, None, 2, rows=2, modified=[3])])).rows is None
 
 
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
-    [(None, None, None), (3, None, 3), (None, "x", "x"), (3, 7, 7), ("b", "a", "b"), (3, "a", None)],
+    [
+        (None, None, None),
+        ([3], None, [3]),
+        (None, ["x"], ["x"]),
+        ([3], [7], [7]),
+        (["b"], ["a"], ["b"]),
+        ([3], ["a"], None),
+    ],
 )
 def test_the_later_of_two_values(one, other, expected) -> None:
     assert later(one, other) == expected
 
 
 def test_the_later_of_two_decimals_is_told_by_their_value() -> None:
-    from decimal import Decimal
-
-    (small,), (large,) = encode([Decimal("9.5")]), encode([Decimal("10.25")])
+    small, large = encode([Decimal("9.5")]), encode([Decimal("10.25")])
     assert later(small, large) == large

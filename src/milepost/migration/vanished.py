@@ -1,0 +1,119 @@
+"""Which rows of the target came of source rows that are gone, or that are filtered or rejected now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import TypeAlias, TypeVar
+
+from milepost.jobs.bound_store import BoundStore
+from milepost.jobs.state import JSON
+from milepost.migration.keys import canonical, decode, map_key, readable, unmap_key
+from milepost.migration.ranges import Ranges
+from milepost.migration.restructure import picker
+from milepost.migration.route import Route
+from milepost.migration.source import Key
+from milepost.migration.table import Sink
+
+Mapped: TypeAlias = tuple[str, JSON]
+"""A source key, as the key map has it, with the key of its row in the target."""
+Item = TypeVar("Item")
+
+PAGE = 500  # rows that are deleted together, each perhaps with many that refer to it
+BATCHES = 100  # batches that are asked about together
+SHOWN = 20  # keys that are told
+
+
+def vanished(store: BoundStore, route: Route, ranges: Ranges, keyed: Mapping[str, int]) -> Iterator[Sequence[Mapped]]:
+    """The rows that are in the target without a source row, as far as the key map knows them, a page at a time.
+
+    What still belongs to a batch whose range was read again was not loaded by the batches that took its place.
+    ``keyed`` are the paths whose batches are no ranges, with how many batches they have: their rows are asked for.
+    """
+    name = route.object.name
+    for batches in pages(ranges.replaced, BATCHES):
+        yield from pages(store.mapped_by(name, batches), PAGE)
+    for path, count in keyed.items():
+        for seq in range(1, count + 1):
+            for rows in pages(store.mapped_by(name, [(path, seq)]), PAGE):
+                if gone := _gone(store, route, rows):
+                    yield gone
+
+
+def pages(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items in lists of at most ``size``."""
+    rest = iter(items)
+    while page := list(islice(rest, size)):
+        yield page
+
+
+def source_keys(rows: Iterable[Mapped]) -> list[Key]:
+    """Their source keys, each once."""
+    return list(dict.fromkeys(unmap_key(text)[0] for text, _ in rows))
+
+
+def _gone(store: BoundStore, route: Route, rows: Sequence[Mapped]) -> list[Mapped]:
+    """Those of the rows whose source row is not there, or is a reject now."""
+    keys = source_keys(rows)
+    found = route.source.find(keys)
+    names = route.source.columns
+    key_of = picker([names.index(name) for name in route.source.key])
+    refused = store.find_rejects(route.object.name, [canonical(key) for key in keys])
+    kept = {map_key(key_of(row)) for row in found} - {map_key(decode(one.key) or ()) for one in refused}
+    return [(text, target) for text, target in rows if map_key(unmap_key(text)[0]) not in kept]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """Rows of an object that are in the target without a source row. ``rows`` None: nobody can tell how many.
+
+    ``keys`` are the source keys of the first of them, where they are known.
+    """
+
+    rows: int | None
+    keys: tuple[JSON, ...] = ()
+
+    def as_json(self) -> JSON:
+        return {**asdict(self), "keys": list(self.keys)}
+
+    def in_words(self, name: str) -> str:
+        """What is told of them."""
+        if self.rows is None:
+            return f"{name}: rows may be gone at the source that are still in the target; milepost verify finds them"
+        what = "1 row is" if self.rows == 1 else f"{self.rows:,} rows are"
+        shown = ", ".join(", ".join(map(str, key)) for key in self.keys)
+        more = " …" if len(self.keys) < self.rows and self.keys else ""
+        which = f": {shown}{more}" if shown else "; milepost verify finds them"
+        return f"{name}: {what} gone at the source and still in the target{which}"
+
+
+def left_over(store: BoundStore, route: Route, ranges: Ranges, *, countable: bool) -> Left | None:
+    """What is to be reported where nothing is deleted; None where nothing is left over.
+
+    ``countable``: whatever the table holds came from the object's ranges, so that what is more is left over.
+    """
+    if not ranges.replaced:
+        return None
+    if route.keeps_keys:
+        rows = [
+            row for batches in pages(ranges.replaced, BATCHES) for row in store.mapped_by(route.object.name, batches)
+        ]
+        keys = tuple(readable(key) for key in source_keys(rows[:SHOWN]))
+        return Left(rows=len(rows), keys=keys) if rows else None
+    if not countable or isinstance(route.object.target, Sink):
+        return Left(rows=None)
+    key = route.object.target_key
+    with closing(route.target.comparing(key, key)) as comparing:
+        more = comparing.count() - sum(each.held for each in ranges)
+    return Left(rows=more) if more > 0 else None
+
+
+def _known_left(store: BoundStore, route: Route, ranges: Ranges) -> Left | None:
+    """As the key map has them."""
+    count, first = 0, list[Mapped]()
+    for batches in pages(ranges.replaced, BATCHES):
+        rows = store.mapped_by(route.object.name, batches)
+        count, first = count + len(rows), [*first, *rows[: SHOWN - len(first)]]
+    return Left(rows=count, keys=tuple(readable(key) for key in source_keys(first))) if count else None
