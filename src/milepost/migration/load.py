@@ -9,7 +9,7 @@ from functools import partial
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.state import JSON
 from milepost.migration.identify import identify
-from milepost.migration.keys import encode
+from milepost.migration.keys import canonical, encode
 from milepost.migration.laid import KeyOf, Laid, Outcome, map_keys_of
 from milepost.migration.resolve import Lookup, Orphan, Resolved, edges_of, key_as_json, link_value, resolve
 from milepost.migration.restructure import Restructured, Unmoved, masked, picker
@@ -129,7 +129,7 @@ class Loader:
         target_key = picker([laid.columns.index(name) for name in self.route.object.target_key])
         outcome = replace(outcome, last=target_key(laid.rows[places[-1]]))
         if laid.texts is not None:
-            mapped = [(laid.texts[place], encode(target_key(laid.rows[place]))) for place in places]
+            mapped = [(laid.texts[place], canonical(target_key(laid.rows[place]))) for place in places]
             outcome = replace(outcome, mapped=mapped)
         if self.later:
             links = list(self._links(laid, places, target_key, key_of, fresh=fresh))
