@@ -35,8 +35,8 @@ def warnings_of(each: Object, source: Description, target: Description, shape: S
         return ()
     return (
         *_filled_by_triggers(each, target, shape),
-        *_cut_values(target, shape),
-        *_narrower(source, target, shape),
+        *(told := _cut_values(target, shape)).values(),
+        *_narrower(source, target, shape, told),
         *_second_keys(each, source, target, shape),
         *_update_triggers(target, shape),
     )
@@ -79,21 +79,26 @@ def _before_insert(target: Description) -> list[str]:
     return [trigger.name for trigger in target.triggers if trigger.before and "insert" in trigger.events]
 
 
-def _cut_values(target: Description, shape: Shape) -> Iterator[str]:
-    """The first value of each column that does not fit, among the rows that were tried."""
+def _cut_values(target: Description, shape: Shape) -> dict[str, str]:
+    """Of each column the first value that does not fit, among the rows that were tried."""
+    found: dict[str, str] = {}
     for place, name in enumerate(shape.columns or ()):
         column = target.column(name)
         if column is None:
             continue
         cuts = ((row[place], why) for row in shape.rows if (why := cut(row[place], column)))
         for value, why in islice(cuts, 1):
-            yield f"{target.name}.{name}{_native(column)} is given {_shown(value)}: {why}; such rows are rejected"
+            given = f"{target.name}.{name}{_native(column)} is given {_shown(value)}"
+            found[name] = f"{given}: {why}; such rows are rejected"
+    return found
 
 
-def _narrower(source: Description, target: Description, shape: Shape) -> Iterator[str]:
-    """Columns whose values may be longer at the source than the target's column takes."""
+def _narrower(source: Description, target: Description, shape: Shape, told: Mapping[str, str]) -> Iterator[str]:
+    """Columns, not told of yet, whose values may be longer at the source than the target's column takes."""
     found = []
     for name, source_name in shape.copied.items():
+        if name in told:
+            continue
         one, other = source.column(source_name), target.column(name)
         if one is not None and other is not None and _may_be_cut(one, other, exact=shape.exact):
             found.append(f"{name}{_native(other)} from {_of(source, [source_name])}{_native(one)}")
