@@ -85,7 +85,7 @@ def run(
     if not isinstance(job, Migration):
         settle_first(job, parameters, store_url(job, urls), openers)
         return start(partial(_body, job=job, given=parameters), reopen=False)
-    with closing(_migrating(job, urls, clock, openers, parameters)) as migrating:
+    with closing(migrating_of(job, urls, clock, openers, parameters)) as migrating:
         look_first(job.name, store_url(job, urls), openers, emit)
         migrating.prepare(accept_changed, stop)
         for name, message in migrating.told.items():
@@ -95,7 +95,7 @@ def run(
 
 def plan(migration: Migration, urls: Urls = NO_URLS, *, parameters: Mapping[str, str] = NO_PARAMETERS) -> Plan:
     """What ``run`` would do now. Strictly read-only. Raises PlanError where it cannot work."""
-    with closing(_migrating(migration, urls, SystemClock(), BY_URL, parameters)) as migrating:
+    with closing(migrating_of(migration, urls, SystemClock(), BY_URL, parameters)) as migrating:
         migrating.prepare(frozenset())
         return migrating.plan(hide_password(store_url(migration, urls)))
 
@@ -105,7 +105,7 @@ def rewind(job: Job | Migration, urls: Urls, path: str) -> int:
 
     Returns how many were forgotten. Rows that were loaded stay where they are. Raises LeaseHeld while a run goes on.
     """
-    with closing(_opened(store_url(job, urls), BY_URL)) as store:
+    with closing(opened(store_url(job, urls), BY_URL)) as store:
         lease = store.acquire(job.name, holder=this_process(), ttl=LEASE_SECONDS)
         try:
             with store.transaction(lease):
@@ -141,9 +141,10 @@ def _only_sends(migration: Migration) -> bool:
     return bool(migration.objects) and all(isinstance(each.target, Sink) for each in migration.objects)
 
 
-def _migrating(
+def migrating_of(
     migration: Migration, urls: Urls, clock: Clock, openers: Openers, parameters: Mapping[str, str]
 ) -> Migrating:
+    """An attempt at the migration by these URLs, which has looked at nothing yet."""
     return Migrating(
         migration,
         source=urls.source or migration.source,
@@ -155,7 +156,7 @@ def _migrating(
     )
 
 
-def _opened(url: str, openers: Openers) -> Store:
+def opened(url: str, openers: Openers) -> Store:
     store = openers.store(url, create=True)
     if store is None:
         raise StoreError(f"the store {hide_password(url)} could not be opened")
@@ -175,7 +176,7 @@ def _start(
     patience: Patience,
     clock: Clock,
 ) -> JSON:
-    with closing(_opened(url, openers)) as store:
+    with closing(opened(url, openers)) as store:
         return run_to_end(
             job.name,
             main,
