@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from milepost.clock import SystemClock
+from milepost.crashtest.action import Action, act
 from milepost.crashtest.connections import guard, refused, sever_all
 from milepost.crashtest.declared import declared
 from milepost.crashtest.fault import Fault, script_named
@@ -23,7 +24,7 @@ from milepost.errors import MilepostError, mask
 from milepost.jobs.event import Event, RunStarted
 from milepost.wiring.find import find
 from milepost.wiring.frames import name_of, users_frames
-from milepost.wiring.run import Urls, run
+from milepost.wiring.run import Urls
 
 LONGEST_WAIT = 0.05  # seconds: nothing is gained by waiting for a fault that is played once
 
@@ -78,7 +79,8 @@ def _run(task: Task, journal: Journal) -> None:
             player.begun = True
             journal.note(began=_CLOCK.monotonic() - started)
 
-    run(
+    act(
+        Action(task.action),
         job,
         urls=urls,
         emit=emit,

@@ -61,8 +61,8 @@ BETWEEN = 0.5  # seconds
 _CLOCK = SystemClock()
 
 
-def copy_database(real: str, name: str) -> str:
-    """A copy of a database under that name, without a store; its URL. The real one is only read.
+def copy_database(real: str, name: str, *, anew: bool = True) -> str:
+    """A copy of a database under that name; its URL. The real one is only read. ``anew``: without a store.
 
     Raises PlanError where it cannot be made.
     """
@@ -72,14 +72,15 @@ def copy_database(real: str, name: str) -> str:
         if shutil.which("pg_dump") and shutil.which("psql"):
             _create(connection, name, _like(connection))
             _set_as_here(connection, name)
-            failure = _dumped(real, made)
+            failure = _dumped(real, made, ["--exclude-schema=milepost"] if anew else [])
             if not failure:
                 return made
             _drop(connection, name)
         _create(connection, name, sql.SQL("TEMPLATE {}").format(sql.Identifier(connection.info.dbname)), failure)
         _set_as_here(connection, name)
-        with closing(connect(made)) as copy:
-            copy.execute("DROP SCHEMA IF EXISTS milepost CASCADE")
+        if anew:
+            with closing(connect(made)) as copy:
+                copy.execute("DROP SCHEMA IF EXISTS milepost CASCADE")
     return made
 
 
@@ -201,9 +202,9 @@ def _drop(connection: psycopg.Connection[Any], name: str) -> None:
     connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _dumped(real: str, made: str) -> str:
+def _dumped(real: str, made: str, settings: list[str]) -> str:
     """Copy by pg_dump and psql; nothing, or why it could not be done."""
-    dump = ["pg_dump", "--no-owner", "--no-privileges", "--exclude-schema=milepost", "--dbname", _without_secret(real)]
+    dump = ["pg_dump", "--no-owner", "--no-privileges", *settings, "--dbname", _without_secret(real)]
     load = ["psql", "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--single-transaction", "--output", os.devnull]
     with subprocess.Popen(  # noqa: S603 - PostgreSQL's own programs
         dump, env=_environment(real), stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from milepost.clock import SystemClock
+from milepost.crashtest.action import Action
 from milepost.crashtest.choose import SLOW, refuse_impossible, scripts, spread
 from milepost.crashtest.compare import differences, varying
 from milepost.crashtest.connections import real_place
@@ -60,6 +61,8 @@ class Wanted:
     python_path: tuple[str, ...] = ()
     batch_rows: int | None = None
     limit: float | None = None
+    action: Action = Action.RUN
+    changes_source: bool = False
 
 
 def prove(
@@ -76,6 +79,8 @@ def prove(
     python_path: Sequence[str] = (),
     batch_rows: int | None = None,
     limit: float | None = None,
+    action: str = "run",
+    changes_source: bool = False,
     tell: Tell = say_nothing,
 ) -> Report:
     """Crash test the job that ``reference`` names (FILE, FILE:NAME or module:name) on scratch copies; the report.
@@ -84,7 +89,10 @@ def prove(
     from ``seed`` (one is drawn and reported where none is given). ``faults`` are names of Kind. ``choose`` is given the
     undisturbed run's effects and gives the rounds instead of all that. ``replay`` plays the round of that name alone.
     ``openers`` is "module:name" of other Openers than those by URL, ``python_path`` where such modules are found.
-    ``batch_rows`` makes batches small, so that there is something to break between them. A run that takes longer than
+    ``batch_rows`` makes batches small, so that there is something to break between them. ``action`` is the name of an
+    Action: "run", or "recheck", "retry" or "repair" of a migration that was run before, which begins on copies of what
+    there is now, the store's memory among it. ``changes_source``: the job writes into its source too, of which each
+    round then gets a copy of its own. A run that takes longer than
     ``limit`` seconds counts as stuck. ``tell`` hears as they come: ("seed", int), ("declared", Declared),
     ("undisturbed", Undisturbed), ("for real", lines of what user code does for real), ("seconds", about how many are
     left), ("rounds", how many) and ("round", Round).
@@ -104,6 +112,8 @@ def prove(
         python_path=tuple(python_path),
         batch_rows=batch_rows,
         limit=limit,
+        action=Action(action),
+        changes_source=changes_source,
     )
     if replay is not None:
         script_named(replay)  # refused before anything is copied
@@ -117,10 +127,18 @@ def prove(
 def _proven(wanted: Wanted, root: Path, launcher: Launcher, tell: Tell) -> Report:
     tell("seed", wanted.seed)
     declared = _ask(wanted, root, launcher)
+    if wanted.changes_source:
+        declared = replace(declared, read={}, written={**declared.written, **declared.read})
     tell("declared", declared)
     place, _ = split(wanted.reference)
     folder = Path(place).resolve().parent if Path(place).is_file() else None
-    scratch = Scratch(root=root, declared=declared, folder=folder, on_server=launcher.drop_afterwards)
+    scratch = Scratch(
+        root=root,
+        declared=declared,
+        folder=folder,
+        on_server=launcher.drop_afterwards,
+        anew=wanted.action.anew,
+    )
     scratch.prepare()
     stage = Stage(
         job=declared.name,
@@ -231,6 +249,7 @@ def _task(wanted: Wanted, declared: Declared, place: Place, journal: Path) -> Ta
         openers=wanted.openers,
         python_path=wanted.python_path,
         batch_rows=wanted.batch_rows,
+        action=wanted.action,
     )
 
 

@@ -49,6 +49,7 @@ class Scratch:
     declared: Declared
     folder: Path | None  # FILE's own; None for a module
     on_server: Callable[[str, str], None]
+    anew: bool = True  # the store of what was run before is left out
     notes: list[str] = field(default_factory=list)
     prefix: str = field(default_factory=lambda: f"milepost_crashtest_{secrets.token_hex(4)}_")
     _originals: dict[str, str] = field(default_factory=dict)
@@ -119,14 +120,14 @@ class Scratch:
             from milepost.crashtest.postgres_copy import copy_database
 
             self.on_server(url, self.prefix)
-            self._originals[place] = copy_database(url, f"{self.prefix}{number}")
+            self._originals[place] = copy_database(url, f"{self.prefix}{number}", anew=self.anew)
             return
         if not real.exists() and url == self.declared.store != self.declared.target:
             return
         copy = self.root / "originals" / f"{number}.db"
         self._originals[place] = f"sqlite:///{copy}"
         copy_file(real, copy)
-        if place in self.declared.written and forget_store(copy):
+        if self.anew and place in self.declared.written and forget_store(copy):
             self.notes.append(f"what the store in {real} knows of earlier runs is left out: every round begins anew")
 
     def _shared(self, place: str, url: str, folder: Path) -> str:
