@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from milepost.jobs.intent import INTENT
 from milepost.jobs.lease import Lease
-from milepost.jobs.ledger import Entry, RejectedRow
 from milepost.jobs.state import Record, State
 from milepost.wiring.open import open_store
 from milepost.wiring.openers import Openers
@@ -25,22 +24,26 @@ class Broken:
         return getattr(self._store, name)
 
 
-class LedgerApart(Broken):
-    """The ledger row goes in a transaction of its own, some time after that of its rows: before the next thing."""
+class Apart(Broken):
+    """Writes called ``apart`` go in a transaction of their own, some time after their rows': before the next thing."""
+
+    apart: str
 
     def __init__(self, store: Any) -> None:
         super().__init__(store)
         self._depth = 0
-        self._late: list[tuple[Lease, Entry, Sequence[RejectedRow]]] = []
+        self._late: list[tuple[Any, ...]] = []
 
     def __getattr__(self, name: str) -> Any:
+        if name == self.apart:
+            return self._defer
         if not self._depth:
             while self._late:
-                self._store.append(*self._late.pop(0))
+                getattr(self._store, self.apart)(*self._late.pop(0))
         return super().__getattr__(name)
 
-    def append(self, lease: Lease, entry: Entry, rejects: Sequence[RejectedRow] = ()) -> None:
-        self._late.append((lease, entry, rejects))
+    def _defer(self, *arguments: Any) -> None:
+        self._late.append(arguments)
 
     @contextmanager
     def transaction(self, lease: Lease) -> Iterator[Any]:
@@ -56,6 +59,24 @@ class LedgerApart(Broken):
         except BaseException:
             self._late = before
             raise
+
+
+class LedgerApart(Apart):
+    """The ledger row goes apart from its rows."""
+
+    apart = "append"
+
+
+class KeyMapApart(Apart):
+    """What the key map is to know of rows goes apart from them."""
+
+    apart = "map_keys"
+
+
+class LinksApart(Apart):
+    """What is to be set in rows later is written down apart from them."""
+
+    apart = "keep_links"
 
 
 class EpochUnchecked(Broken):
@@ -102,6 +123,8 @@ def breaking(how: Callable[[Any], Any]) -> Openers:
 
 
 LEDGER_APART = breaking(LedgerApart)
+KEY_MAP_APART = breaking(KeyMapApart)
+LINKS_APART = breaking(LinksApart)
 EPOCH_UNCHECKED = breaking(EpochUnchecked)
 INTENT_FORGOTTEN = breaking(IntentForgotten)
 ROLLBACK_UNRECORDED = breaking(RollbackUnrecorded)
