@@ -20,7 +20,7 @@ FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 WHERE a.attrelid = %s AND a.attname = %s
 """
 DRAW = """
-WITH drawn AS MATERIALIZED (SELECT place, ({})::{} AS value FROM generate_series(1, {}) AS n(place))
+WITH drawn AS (SELECT place, ({})::{} AS value FROM generate_series(1, {}) AS n(place))
 SELECT value, EXISTS (SELECT FROM {} AS t WHERE t.{} = drawn.value) FROM drawn ORDER BY place
 """
 SEQUENCE = "nextval("

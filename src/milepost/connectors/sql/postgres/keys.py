@@ -78,14 +78,14 @@ def ask(
     """
     fitted = of.fit(keys)
     try:
-        return _answer(connection, question, fitted, loads), fitted.places
+        return answer(connection, question, fitted, loads), fitted.places
     except UnicodeEncodeError:
         pass
     except psycopg.Error as error:
         if not is_rows(error):
             raise
     known = readable(connection, of, fitted)
-    return _answer(connection, question, known, loads), known.places
+    return answer(connection, question, known, loads), known.places
 
 
 def readable(connection: psycopg.Connection[Any], of: KeyColumns, fitted: Fitted) -> Fitted:
@@ -94,7 +94,7 @@ def readable(connection: psycopg.Connection[Any], of: KeyColumns, fitted: Fitted
 
     def attempt(start: int, stop: int) -> range:
         try:
-            _answer(connection, question, Fitted(fitted.rows[start:stop], ()), ())
+            answer(connection, question, Fitted(fitted.rows[start:stop], ()))
         except UnicodeEncodeError as error:
             raise RowRefused(error.reason) from error
         except psycopg.Error as error:
@@ -107,9 +107,10 @@ def readable(connection: psycopg.Connection[Any], of: KeyColumns, fitted: Fitted
     return Fitted([fitted.rows[place] for place in good], [fitted.places[place] for place in good])
 
 
-def _answer(
-    connection: psycopg.Connection[Any], question: sql.Composed, fitted: Fitted, loads: Sequence[ResultColumn]
+def answer(
+    connection: psycopg.Connection[Any], question: sql.Composed, fitted: Fitted, loads: Sequence[ResultColumn] = ()
 ) -> list[Row]:
+    """What the query gives for keys that fit."""
     if not fitted.rows:
         return []
     with connection.transaction(), connection.cursor() as cursor:

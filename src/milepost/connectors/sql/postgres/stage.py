@@ -103,7 +103,7 @@ class Stage:
                 for (index,) in self.connection.execute(query):
                     found.setdefault(index, []).append(missing(parent, self.loading, rows[index]))
             if found:
-                self._execute(self.statements.forget(), [list(found)])
+                self.execute(self.statements.forget(), [list(found)])
             refused |= {index: "; ".join(reasons) for index, reasons in found.items()}
             again = bool(found) and self.is_own_parent
         return [Refused(index=index, stage="parent", reason=reason) for index, reason in refused.items()]
@@ -136,7 +136,7 @@ class Stage:
             refused = tuple(one for one in moved.refused if one.index not in early)
             done.append(Moved(moved.loaded, moved.unchanged, refused))
             if early:
-                self._execute(self.statements.forget(), [[index for index in indexes if index not in early]])
+                self.execute(self.statements.forget(), [[index for index in indexes if index not in early]])
             indexes = sorted(early)
         refused = tuple(one for each in done for one in each.refused)
         return Moved(sum(each.loaded for each in done), sum(each.unchanged for each in done), refused)
@@ -165,25 +165,25 @@ class Stage:
     def _move_at_once(self, indexes: Sequence[int]) -> Moved:
         """One statement for all; the quickest, which fails where another row has a row's key."""
         if not self.inserts_only:
-            moved = self._move_together(indexes, ())
-            if moved.loaded < len(indexes) and self._execute(self.statements.doubles(), {}).fetchone() is not None:
+            moved = self.move_together(indexes, ())
+            if moved.loaded < len(indexes) and self.execute(self.statements.doubles(), {}).fetchone() is not None:
                 raise _Collision  # the first of two rows may have stood there already
             return moved
-        written = self._execute(self.statements.insert(), _range(indexes, ())).rowcount
-        self._check()
+        written = self.execute(self.statements.insert(), chosen_of(indexes, ())).rowcount
+        self.check()
         if written < len(indexes):
             raise _Collision
         return Moved(written, 0)
 
-    def _move_together(self, indexes: Sequence[int], out: Sequence[int]) -> Moved:
+    def move_together(self, indexes: Sequence[int], out: Sequence[int]) -> Moved:
         """Upsert all but ``out`` by one statement."""
-        size, chosen = len(indexes) - len(out), _range(indexes, out)
+        size, chosen = len(indexes) - len(out), chosen_of(indexes, out)
         if not self.relation.guarded:
-            written = self._execute(self.statements.upsert(), chosen).rowcount
-            self._check()
+            written = self.execute(self.statements.upsert(), chosen).rowcount
+            self.check()
             return Moved(written, size - written)
-        [(written, unlike)] = self._execute(self.statements.upsert_and_tell(), chosen).fetchall()
-        self._check()
+        [(written, unlike)] = self.execute(self.statements.upsert_and_tell(), chosen).fetchall()
+        self.check()
         kept_out = self._kept_out(unlike) if unlike and written < size else []
         refused = tuple(Refused(index=index, stage="load", reason=NOT_WRITTEN) for index in kept_out)
         return Moved(written, size - written - len(refused), refused)
@@ -191,7 +191,7 @@ class Stage:
     def _kept_out(self, indexes: list[int]) -> list[int]:
         """Those of the rows that cannot be written at all; found by writing them and taking that back."""
         with self.connection.transaction(force_rollback=True):
-            found = self._execute(self.statements.kept_out(), {"some": indexes}).fetchall()
+            found = self.execute(self.statements.kept_out(), {"some": indexes}).fetchall()
         return [index for (index,) in found]
 
     def _move_apart(self, indexes: Sequence[int], groups: Mapping[int, int]) -> Moved:
@@ -205,7 +205,7 @@ class Stage:
         out = [index for index in indexes if index in groups and counts[groups[index]] != index]
         if self.loading.last_wins:
             return self._replace_apart(indexes, out, counts)
-        moved = self._insert_apart(indexes, out) if self.inserts_only else self._move_together(indexes, out)
+        moved = self._insert_apart(indexes, out) if self.inserts_only else self.move_together(indexes, out)
         self._holders = counts
         return Moved(moved.loaded, moved.unchanged, (*moved.refused, *map(_duplicate, out)))
 
@@ -214,8 +214,8 @@ class Stage:
 
         So does a row of an earlier slice that stood there already (``_alike`` holds its group), once it is replaced.
         """
-        alike = self._execute(self.statements.alike(), {"some": list(last.values())}).fetchall() if last else []
-        moved = self._move_together(indexes, out)
+        alike = self.execute(self.statements.alike(), {"some": list(last.values())}).fetchall() if last else []
+        moved = self.move_together(indexes, out)
         refused = {one.index for one in moved.refused}
         if refused and out:
             raise RowRefused(NOT_WRITTEN)  # it may be one that was to replace others: smaller slices will tell
@@ -226,19 +226,19 @@ class Stage:
         return Moved(moved.loaded + len(out) + replaced, moved.unchanged - replaced, moved.refused)
 
     def _insert_apart(self, indexes: Sequence[int], out: Sequence[int]) -> Moved:
-        found = self._execute(self.statements.insert_and_tell(), _range(indexes, out)).fetchall()
-        self._check()
+        found = self.execute(self.statements.insert_and_tell(), chosen_of(indexes, out)).fetchall()
+        self.check()
         refused = [
             _duplicate(index) if is_there else Refused(index=index, stage="load", reason=NOT_INSERTED)
             for index, is_there in found
         ]
         return Moved(len(indexes) - len(out) - len(refused), 0, tuple(refused))
 
-    def _check(self) -> None:
+    def check(self) -> None:
         if self.relation.defers:
             self.connection.execute(CHECK)
 
-    def _execute(self, query: sql.Composed, parameters: Sequence[Any] | Mapping[str, Any]) -> psycopg.Cursor[Any]:
+    def execute(self, query: sql.Composed, parameters: Sequence[Any] | Mapping[str, Any]) -> psycopg.Cursor[Any]:
         return self.connection.execute(with_parameters(query), parameters)
 
     def _make(self) -> bool:
@@ -260,7 +260,8 @@ class Stage:
         return self.relation.unique_indexes.get(index or "") == frozenset(self.loading.key)
 
 
-def _range(indexes: Sequence[int], out: Sequence[int]) -> dict[str, Any]:
+def chosen_of(indexes: Sequence[int], out: Sequence[int]) -> dict[str, Any]:
+    """The parameters that say of which rows a statement is to be."""
     return {"low": indexes[0], "high": indexes[-1], "out": list(out)}
 
 

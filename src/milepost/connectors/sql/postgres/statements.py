@@ -124,6 +124,35 @@ class Statements:
             self._same_key(),
         )
 
+    def update_and_tell(self) -> sql.Composed:
+        """Update the rows of a range that are there and really differ; gives one row.
+
+        That is the number of rows updated, those that are not there, and those that were kept out.
+        """
+        return sql.SQL(
+            "WITH written AS ({}), met AS (SELECT s.milepost_row, {} AS is_missing, {} AS differs"
+            " FROM {} AS s LEFT JOIN {} AS t ON {} WHERE {}) SELECT (SELECT count(*) FROM written),"
+            " ARRAY(SELECT milepost_row FROM met WHERE is_missing),"
+            " ARRAY(SELECT milepost_row FROM met WHERE NOT is_missing AND differs"
+            " AND NOT EXISTS (SELECT FROM written AS w WHERE w.milepost_row = met.milepost_row))"
+        ).format(
+            self._update() if self.others else sql.SQL("SELECT 0 AS milepost_row LIMIT 0"),
+            self.is_missing(),
+            self.differs(),
+            self.stage,
+            self.target,
+            self._same_key(),
+            RANGE,
+        )
+
+    def is_missing(self) -> sql.Composed:
+        """Whether no row ``t`` was joined: one that was has the key."""
+        return sql.SQL("({} IS NULL)").format(sql.Identifier("t", self.key[0]))
+
+    def differs(self) -> sql.Composable:
+        """Whether the rows ``t`` and ``s`` really differ."""
+        return self._differ("t", "s") if self.others else sql.SQL("false")
+
     def alike(self) -> sql.Composed:
         """Those of some rows that the table holds already, with the same values."""
         like = sql.SQL(" AND NOT {}").format(self._differ("t", "s")) if self.others else sql.SQL("")
@@ -139,11 +168,21 @@ class Statements:
         places = [table, self.stage] if within else [table]
         missing = sql.SQL(" AND ").join(
             sql.SQL("NOT EXISTS (SELECT FROM {} AS p WHERE {})").format(
-                place, _equal("p", parent.key, "s", parent.columns)
+                place, equal("p", parent.key, "s", parent.columns)
             )
             for place in places
         )
         return sql.SQL("SELECT s.milepost_row FROM {} AS s WHERE {} AND {}").format(self.stage, present, missing)
+
+    def _update(self) -> sql.Composed:
+        return sql.SQL("UPDATE {} AS t SET {} FROM {} AS s WHERE {} AND {} AND {} RETURNING s.milepost_row").format(
+            self.target,
+            sql.SQL(", ").join(sql.SQL("{0} = s.{0}").format(sql.Identifier(each.name)) for each in self.others),
+            self.stage,
+            RANGE,
+            self._same_key(),
+            self._differ("t", "s"),
+        )
 
     def _write(self, which: sql.SQL) -> sql.Composed:
         """Insert rows, or update those that are there."""
@@ -159,7 +198,7 @@ class Statements:
         )
 
     def _same_key(self) -> sql.Composed:
-        return _equal("t", self.key, "s", self.key)
+        return equal("t", self.key, "s", self.key)
 
     def _written_key(self) -> sql.Composed:
         return sql.SQL(", ").join(sql.Identifier("milepost_target", name) for name in self.key)
@@ -179,7 +218,8 @@ def with_parameters(query: sql.Composable) -> sql.Composed:
     return sql.Composed([query])
 
 
-def _equal(one: str, names: tuple[str, ...], other: str, other_names: tuple[str, ...]) -> sql.Composed:
+def equal(one: str, names: tuple[str, ...], other: str, other_names: tuple[str, ...]) -> sql.Composed:
+    """The condition that columns of one table (an alias) equal those of another one."""
     return sql.SQL(" AND ").join(
         sql.SQL("{} = {}").format(sql.Identifier(one, name), sql.Identifier(other, other_name))
         for name, other_name in zip(names, other_names, strict=True)

@@ -10,6 +10,7 @@ from psycopg import sql
 
 from milepost.connectors.sql.fit import Fitted, fit_rows, without
 from milepost.connectors.sql.postgres.copy import copy_rows
+from milepost.connectors.sql.postgres.delete import delete_rows
 from milepost.connectors.sql.postgres.draw import draw
 from milepost.connectors.sql.postgres.fault import faults
 from milepost.connectors.sql.postgres.find import find_referring, find_rows
@@ -17,8 +18,9 @@ from milepost.connectors.sql.postgres.parents import find_orphans
 from milepost.connectors.sql.postgres.relation import Relation
 from milepost.connectors.sql.postgres.shape import Shape, look
 from milepost.connectors.sql.postgres.stage import load_staged
+from milepost.connectors.sql.postgres.update import update_staged
 from milepost.databases.postgres import connect
-from milepost.migration.description import Description
+from milepost.migration.description import Column, Description
 from milepost.migration.source import Key, Row
 from milepost.migration.target import Loaded, Loading, Refused
 
@@ -49,9 +51,7 @@ class PostgresTarget:
         What is DEFERRED to the commit is checked at once, when all rows of the batch are in: so its rows are found too.
         """
         shape = self._known(connection)
-        columns = tuple(shape.column(name) for name in loading.columns)
-        fitted = fit_rows(rows, [shape.fits[each.name] for each in columns])
-        fitted = without(fitted, _without_key(fitted, loading))
+        columns, fitted = _fit(shape, rows, loading)
         with faults(f"loading {self.name}"):
             parents = self._tables(connection, loading)
             relation = shape.relation
@@ -60,6 +60,17 @@ class PostgresTarget:
                 if orphans is not None:
                     return _load_directly(connection, relation, without(fitted, orphans), loading)
             return load_staged(connection, relation, columns, fitted, loading, parents=parents)
+
+    def update(self, connection: Any, rows: Sequence[Row], loading: Loading) -> Loaded:
+        shape = self._known(connection)
+        columns, fitted = _fit(shape, rows, loading)
+        with faults(f"updating {self.name}"):
+            return update_staged(connection, shape.relation, columns, fitted, loading)
+
+    def delete(self, connection: Any, keys: Sequence[Key]) -> Loaded:
+        shape = self._known(connection)
+        with faults(f"deleting from {self.name}"):
+            return delete_rows(connection, shape, self.key, keys)
 
     def find(
         self, connection: Any, table: str, key: tuple[str, ...], wanted: tuple[str, ...], keys: Sequence[Key]
@@ -88,6 +99,13 @@ class PostgresTarget:
 
     def _tables(self, connection: psycopg.Connection[Any], loading: Loading) -> dict[str, Relation]:
         return {parent.table: self._known(connection, parent.table).relation for parent in loading.parents}
+
+
+def _fit(shape: Shape, rows: Sequence[Row], loading: Loading) -> tuple[tuple[Column, ...], Fitted]:
+    """The columns, and the rows as they take them; those that do not fit, or could not be told apart, are refused."""
+    columns = tuple(shape.column(name) for name in loading.columns)
+    fitted = fit_rows(rows, [shape.fits[each.name] for each in columns])
+    return columns, without(fitted, _without_key(fitted, loading))
 
 
 def _without_key(fitted: Fitted, loading: Loading) -> list[Refused]:
