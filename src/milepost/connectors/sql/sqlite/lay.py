@@ -33,7 +33,7 @@ class Keyed:
     @property
     def laid(self) -> str:
         """The temporary table: the same for all keys of the same shape."""
-        return f"temp.milepost_keys_{sha256(self._shape.encode()).hexdigest()[:12]}"
+        return f"temp.milepost_keys_{sha256(self.shape.encode()).hexdigest()[:12]}"
 
     @property
     def match(self) -> str:
@@ -53,14 +53,16 @@ class Keyed:
 
     @property
     def values(self) -> str:
+        """Their names, listed."""
         return ", ".join(f"k{place}" for place in range(len(self.columns)))
 
     @property
     def create(self) -> str:
-        return f"CREATE TABLE IF NOT EXISTS {self.laid} (milepost_row INTEGER PRIMARY KEY, {self._shape})"
+        return f"CREATE TABLE IF NOT EXISTS {self.laid} (milepost_row INTEGER PRIMARY KEY, {self.shape})"
 
     @property
-    def _shape(self) -> str:
+    def shape(self) -> str:
+        """The columns k0, k1, … of a temporary table that holds keys."""
         return ", ".join(
             f"k{place} {self.table.affinity(name)} COLLATE {collation}"
             for place, (name, collation) in enumerate(zip(self.columns, self.collations, strict=True))
@@ -96,8 +98,8 @@ def lay(connection: sqlite3.Connection, keyed: Keyed, keys: Sequence[Key]) -> No
     with guarded(connection, "milepost_lay"):
         connection.execute(keyed.create)
         connection.execute(f"DELETE FROM {keyed.laid}")
-        insert_each(connection, f"INSERT INTO {keyed.laid} VALUES ({marks})", numbered, _leave_out, keyed.place)
+        insert_each(connection, f"INSERT INTO {keyed.laid} VALUES ({marks})", numbered, leave_out, keyed.place)
 
 
-def _leave_out(place: int, error: RowFault) -> None:
+def leave_out(place: int, error: RowFault) -> None:
     """A value that sqlite3 cannot even hand over is in no row."""

@@ -57,6 +57,16 @@ def update_staged(connection: sqlite3.Connection, rows: Sequence[Row], into: Int
     return Loaded(loaded=loaded, unchanged=unchanged, refused=tuple(batch.refused.values()))
 
 
+def empty_stage(connection: sqlite3.Connection, create: str) -> None:
+    """Make the stage, or empty it where the batch before had the same shape."""
+    made = connection.execute("SELECT sql FROM sqlite_temp_master WHERE name = 'milepost_stage'").fetchone()
+    if made is not None and made[0] == create.replace(STAGE, "milepost_stage"):
+        connection.execute(f"DELETE FROM {STAGE}")
+    else:
+        connection.execute(f"DROP TABLE IF EXISTS {STAGE}")
+        connection.execute(create)
+
+
 class _Batch:
     """One batch in the stage. ``refused`` holds each refused row by its number."""
 
@@ -68,12 +78,7 @@ class _Batch:
         self.refused: dict[int, Refused] = {}
 
     def fill(self) -> None:
-        made = self._connection.execute("SELECT sql FROM sqlite_temp_master WHERE name = 'milepost_stage'").fetchone()
-        if made is not None and made[0] == self._sql.create.replace(STAGE, "milepost_stage"):
-            self._connection.execute(f"DELETE FROM {STAGE}")
-        else:
-            self._connection.execute(f"DROP TABLE IF EXISTS {STAGE}")
-            self._connection.execute(self._sql.create)
+        empty_stage(self._connection, self._sql.create)
 
         def on_fault(place: int, error: RowFault) -> None:
             self.refused[place] = refusal(self._connection, self._into, place, self._rows[place], error)

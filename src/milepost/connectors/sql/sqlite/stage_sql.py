@@ -9,6 +9,7 @@ be used, and the comparison is that of the target's column, as a foreign key's i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from milepost.connectors.sql.sqlite.describe import BINARY
@@ -48,8 +49,8 @@ def write_stage_sql(into: Into) -> StageSql:
     insert = f"INSERT OR ABORT INTO {into.table.quoted} ({listed(loading.columns)}) SELECT {values} {chosen}"
     pair = f"FROM {STAGE} AS s CROSS JOIN {into.table.quoted} AS t WHERE {_match(into)}"
     return StageSql(
-        create=_create(into),
-        fill=f"INSERT INTO {STAGE} VALUES (?, {WAITING}{', ?' * len(loading.columns)})",
+        create=create_sql(into),
+        fill=fill_sql(into),
         absent=f"SELECT s.milepost_row FROM {STAGE} AS s WHERE s.state = {WAITING} AND NOT {exists}",
         present=f"SELECT s.milepost_row FROM {STAGE} AS s WHERE s.state = {WAITING} AND {exists}",
         choose=_choose(into),
@@ -60,6 +61,30 @@ def write_stage_sql(into: Into) -> StageSql:
         insert_one=insert + ONE,
         exists_one=f"SELECT 1 {pair}{ONE}",
         differs_one=None if differs is None else f"SELECT 1 {pair} AND {differs}{ONE}",
+    )
+
+
+def fill_sql(into: Into) -> str:
+    """Put a row into the stage: its number, then its values."""
+    return f"INSERT INTO {STAGE} VALUES (?, {WAITING}{', ?' * len(into.loading.columns)})"
+
+
+def compare_sql(into: Into) -> str:
+    """The staged rows that are not in the table as they are: their numbers, and whether the table has their key."""
+    there = f"t.{quote(into.loading.key[0])} IS NOT NULL"
+    differs = _differs(into)
+    return (
+        f"SELECT s.milepost_row, {there} FROM {STAGE} AS s LEFT JOIN {into.table.quoted} AS t ON {_match(into)}"
+        f" WHERE NOT {there}{'' if differs is None else f' OR {differs}'} ORDER BY s.milepost_row"
+    )
+
+
+def values_sql(into: Into, names: Sequence[str]) -> str:
+    """The staged rows that differ: their numbers, the table's values of these columns, and those of the stage."""
+    staged = ", ".join(f"s.{_column(into, name)}" for name in names)
+    return (
+        f"SELECT s.milepost_row, {listed(names, of='t')}, {staged} FROM {STAGE} AS s"
+        f" CROSS JOIN {into.table.quoted} AS t WHERE {_match(into)} AND {_differs(into)}"
     )
 
 
@@ -96,7 +121,7 @@ def _column(into: Into, name: str) -> str:
     return f"c{into.loading.columns.index(name)}"
 
 
-def _create(into: Into) -> str:
+def create_sql(into: Into) -> str:
     """Columns of the target's affinities, so that values become in the stage what they become in the table."""
     collations = dict(zip(into.loading.key, into.collations, strict=True))
     columns = [
@@ -127,7 +152,7 @@ def _choose(into: Into) -> str:
     return f"UPDATE {STAGE} SET state = {CHOSEN} WHERE milepost_row IN ({first})"
 
 
-def _changeable(into: Into) -> list[str]:
+def changeable(into: Into) -> list[str]:
     """The columns to update: not those of the key, unless two equal keys can be written differently."""
     if not into.adds:
         return [name for name in into.loading.columns if name not in into.loading.key]
@@ -139,7 +164,7 @@ def _changeable(into: Into) -> list[str]:
 
 def _differs(into: Into) -> str | None:
     """A value differs if its type or its bytes do: a collation, or 1 = 1.0, must not hide it."""
-    names = _changeable(into)
+    names = changeable(into)
     if not names:
         return None
     pairs = [(f"t.{quote(name)}", f"s.{_column(into, name)}") for name in names]
@@ -159,7 +184,7 @@ def _update(into: Into) -> str | None:
     differs = _differs(into)
     if differs is None:
         return None
-    settings = ", ".join(f"{quote(name)} = s.{_column(into, name)}" for name in _changeable(into))
+    settings = ", ".join(f"{quote(name)} = s.{_column(into, name)}" for name in changeable(into))
     return (
         f"UPDATE OR ABORT {into.table.quoted} AS t SET {settings} FROM {STAGE} AS s"
         f" WHERE s.state = {CHOSEN} AND {_match(into)} AND {differs}"

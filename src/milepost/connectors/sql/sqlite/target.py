@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from milepost.connectors.sql.fit import Fitted, fit_rows
+from milepost.connectors.sql.sqlite.comparing import SqliteComparing
 from milepost.connectors.sql.sqlite.delete import delete_rows, find_referring
 from milepost.connectors.sql.sqlite.describe import look, require
 from milepost.connectors.sql.sqlite.direct import load_directly
@@ -108,6 +109,9 @@ class SqliteTarget:
             raise fault(error, self._place) from error
         self._drawn = drawn[-1]
         return list(drawn)
+
+    def comparing(self, columns: tuple[str, ...], key: tuple[str, ...]) -> SqliteComparing:
+        return SqliteComparing(self._path, self._name, columns, key)
 
     def close(self) -> None:
         opened, self._opened = self._opened, None
