@@ -133,7 +133,7 @@ ALTER TABLE ONLY milepost.schema_version
 ALTER TABLE ONLY milepost.value
     ADD CONSTRAINT value_pkey PRIMARY KEY (job, path, name);
 CREATE INDEX checkpoint_job_changed_at_idx ON milepost.checkpoint USING btree (job, changed_at);
-CREATE INDEX key_map_job_path_batch_path_batch_seq_idx ON milepost.key_map USING btree (job, path, batch_path, batch_seq);
+CREATE INDEX key_map_job_batch_path_batch_seq_idx ON milepost.key_map USING btree (job, batch_path, batch_seq);
 CREATE INDEX key_map_target_idx ON milepost.key_map USING hash (target);
 CREATE INDEX ledger_job_committed_at_idx ON milepost.ledger USING btree (job, committed_at);
 CREATE INDEX reject_key_idx ON milepost.reject USING hash (key);

@@ -110,5 +110,5 @@ INSERT INTO "milepost_value" VALUES('crm','','now','"2026-01-02T03:04:05+00:00"'
 CREATE INDEX milepost_reject_key ON milepost_reject (job, key);
 CREATE INDEX milepost_reject_target_key ON milepost_reject (job, target_key) WHERE target_key IS NOT NULL;
 CREATE INDEX milepost_key_map_target ON milepost_key_map (job, path, target);
-CREATE INDEX milepost_key_map_batch ON milepost_key_map (job, path, batch_path, batch_seq);
+CREATE INDEX milepost_key_map_batch ON milepost_key_map (job, batch_path, batch_seq);
 COMMIT;

@@ -47,8 +47,8 @@ class MovedRowsStore(LeasingStore):
             return []
         given = self._dialect.texts(_keys(keys))
         with self._reading():
-            found = self._run(row_statements.FIND_REJECTS, job=job, path=path, **given)
-            return [rows.rejected_row(row) for row in found]
+            found = self._run(row_statements.FIND_REJECTS, job=job, path=path, **given).fetchall()
+            return [rows.rejected_row(row) for row in sorted(found, key=lambda row: row[:3])]
 
     def forget_rejects(
         self, lease: Lease, path: str, *, keys: Sequence[JSON] = (), batches: Sequence[tuple[str, int]] = ()
@@ -81,11 +81,13 @@ class MovedRowsStore(LeasingStore):
         return self._mapped(row_statements.MAPPED_FROM, job, path, self._dialect.texts(texts)) if targets else []
 
     def mapped_by(self, job: str, path: str, batches: Sequence[tuple[str, int]]) -> list[tuple[str, JSON]]:
-        return self._mapped(row_statements.MAPPED_BY, job, path, self._dialect.pairs(batches)) if batches else []
+        each_once = list(dict.fromkeys(batches))
+        return self._mapped(row_statements.MAPPED_BY, job, path, self._dialect.pairs(each_once)) if batches else []
 
     def _mapped(self, statement: str, job: str, path: str, given: dict[str, object]) -> list[tuple[str, JSON]]:
+        """In order of the keys, which no statement is asked for: it may choose its index by it."""
         with self._reading():
-            return [(key, decode(target)) for key, target in self._run(statement, job=job, path=path, **given)]
+            return [(key, decode(text)) for key, text in sorted(self._run(statement, job=job, path=path, **given))]
 
     def unmap(self, lease: Lease, path: str, keys: Sequence[str]) -> None:
         of = {"job": lease.job, "path": same_name(path, "path")}

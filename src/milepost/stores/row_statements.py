@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-_REJECTS = """
+_COLUMNS = """
     SELECT t.path, t.seq, t.ordinal, t.stage, t.reason, t.key, t.content, t.target_key, t.parent, l.committed_at
-    FROM {reject} t LEFT JOIN {ledger} l ON l.job = t.job AND l.path = t.path AND l.seq = t.seq
-    WHERE t.job = :job
 """
+
+_ENTRY = "LEFT JOIN {ledger} l ON l.job = t.job AND l.path = t.path AND l.seq = t.seq"
+
+_REJECTS = f"{_COLUMNS} FROM {{reject}} t {_ENTRY} WHERE t.job = :job"
 
 _BEHIND = " AND (t.path, t.seq, t.ordinal) > (:path, :seq, :ordinal) ORDER BY t.path, t.seq, t.ordinal LIMIT :page"
 
@@ -23,16 +25,19 @@ _AT_OR_BELOW = "(:path = '' OR path = :path OR (path >= :path || '/' AND path < 
 
 _SOME = f"SELECT path, seq, ordinal FROM {{reject}} WHERE job = :job AND {_AT_OR_BELOW}"
 
-FIND_REJECTS = f"""{_REJECTS}
-    AND (t.path, t.seq, t.ordinal) IN ({_SOME} AND key {{among}} UNION {_SOME} AND target_key {{among}})
-    ORDER BY t.path, t.seq, t.ordinal
+# SQLite takes the tables of a CROSS JOIN in their order: what is asked for first, then what is there by its key.
+FIND_REJECTS = f"""
+    {_COLUMNS} FROM ({_SOME} AND key {{among}} UNION {_SOME} AND target_key {{among}}) AS wanted
+    CROSS JOIN {{reject}} t {_ENTRY}
+    WHERE t.job = :job AND t.path = wanted.path AND t.seq = wanted.seq AND t.ordinal = wanted.ordinal
 """
 
 FORGET_REJECTS = f"DELETE FROM {{reject}} WHERE job = :job AND {_AT_OR_BELOW} AND key {{among}}"
 
 FORGET_REJECTS_OF = f"""
-    DELETE FROM {{reject}} WHERE job = :job AND {_AT_OR_BELOW}
-    AND (path, seq) IN (SELECT one, CAST(other AS bigint) FROM {{paired}})
+    DELETE FROM {{reject}} WHERE job = :job AND {_AT_OR_BELOW} AND (path, seq, ordinal) IN (
+        SELECT t.path, t.seq, t.ordinal FROM {{paired}} CROSS JOIN {{reject}} t
+        WHERE t.job = :job AND t.path = one AND t.seq = CAST(other AS bigint))
 """
 
 MAP_KEYS = """
@@ -46,9 +51,12 @@ _MAPPED = "SELECT key, target FROM {key_map} WHERE job = :job AND path = :path"
 
 MAPPED = _MAPPED + " AND key {among}"
 
-MAPPED_FROM = _MAPPED + " AND target {among} ORDER BY key"
+MAPPED_FROM = _MAPPED + " AND target {among}"
 
-MAPPED_BY = _MAPPED + " AND (batch_path, batch_seq) IN (SELECT one, CAST(other AS bigint) FROM {paired}) ORDER BY key"
+MAPPED_BY = """
+    SELECT m.key, m.target FROM {paired} CROSS JOIN {key_map} m
+    WHERE m.job = :job AND m.path = :path AND m.batch_path = one AND m.batch_seq = CAST(other AS bigint)
+"""
 
 UNMAP = "DELETE FROM {key_map} WHERE job = :job AND path = :path AND key {among}"
 

@@ -134,7 +134,7 @@ class KeyMapContract(StoreFixtures):
         store.map_keys(lease, "a", ("a/again", 7), [("[2]", [20]), ("[2]", [21]), ("[3]", [3])])
         assert store.mapped(JOB, "a", ["[3]", "[2]", "[1]", "[4]", "[1]"]) == {"[1]": [1], "[2]": [21], "[3]": [3]}
         assert store.mapped_by(JOB, "a", [("a", 1)]) == [("[1]", [1])]
-        assert store.mapped_by(JOB, "a", [("a/again", 7)]) == [("[2]", [21]), ("[3]", [3])]
+        assert store.mapped_by(JOB, "a", [("a/again", 7), ("a/again", 7)]) == [("[2]", [21]), ("[3]", [3])]
         assert store.mapped_from(JOB, "a", [[2], [20], [21]]) == [("[2]", [21])]
 
     def test_several_keys_may_have_the_same_target(self, store: Store, lease: Lease) -> None:

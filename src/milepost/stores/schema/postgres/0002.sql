@@ -18,7 +18,7 @@ CREATE TABLE milepost.key_map (
 );
 
 CREATE INDEX ON milepost.key_map USING hash (target);
-CREATE INDEX ON milepost.key_map (job, path, batch_path, batch_seq);
+CREATE INDEX ON milepost.key_map (job, batch_path, batch_seq);
 
 -- What is to be set in the rows of a batch once all rows are in.
 CREATE TABLE milepost.link (

@@ -18,7 +18,7 @@ CREATE TABLE milepost_key_map (
 ) WITHOUT ROWID;
 
 CREATE INDEX milepost_key_map_target ON milepost_key_map (job, path, target);
-CREATE INDEX milepost_key_map_batch ON milepost_key_map (job, path, batch_path, batch_seq);
+CREATE INDEX milepost_key_map_batch ON milepost_key_map (job, batch_path, batch_seq);
 
 -- What is to be set in the rows of a batch once all rows are in.
 CREATE TABLE milepost_link (
