@@ -320,6 +320,12 @@ def test_a_job_of_steps_with_rollbacks_is_the_same_after_every_kill(company, cra
     assert max(each.steps['post["EMEA"]'] for each in report.rounds) == 2
 
 
+def test_there_is_no_recheck_of_a_job_of_steps(company):
+    make_job(company, "pass")
+    with pytest.raises(PlanError, match="there is no recheck of it"):
+        prove("job.py", action="recheck")
+
+
 def test_a_step_that_saves_its_position_apart_from_its_rows_is_found(company):
     make_job(company, "pass")
     report = prove("job.py", points="all")
