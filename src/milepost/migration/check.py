@@ -15,7 +15,7 @@ from milepost.migration.restructure import renamed, restructure
 from milepost.migration.source import Key, Source
 from milepost.migration.table import Rows, Sink, Table
 from milepost.migration.trial import Trial
-from milepost.migration.warn import Shape, check_filled, warnings_of
+from milepost.migration.warn import Shape, check_filled, fills_before_insert, warnings_of
 
 TRIAL_ROWS = 3
 
@@ -32,9 +32,11 @@ def check_declaration(migration: Migration) -> None:
 
 
 def _check_object_declaration(each: Object) -> None:
-    places = [place for place in (each.source, each.target) if isinstance(place, Table)]
-    if any(place.id is not None for place in places):
-        raise _not_yet(each.name, "an id that the target makes (id=)")
+    if isinstance(each.source, Table) and (each.source.id is not None or each.source.key is None):
+        raise PlanError(
+            f"{each.name}: the source {each.source.name} has an id=, which is for what a target makes itself",
+            hint="Name the columns by which the source is read: key=.",
+        )
     if any(getattr(place, "modified", None) for place in (each.source, each.target)):
         raise _not_yet(each.name, "looking again at changed rows (modified=)")
     if each.takes != "row":
@@ -57,12 +59,23 @@ def _check_parent_declaration(each: Object) -> None:
                 " nobody could say whether a row's parent is there",
                 hint="Leave parents= out; objects are moved in the order in which they are declared.",
             )
-        if len(columns) != len(parent.target_key):
+        if parent.target_id is not None:
+            _check_column_of_id(each, columns, parent)
+        elif len(columns) != len(parent.target_key):
             raise PlanError(
                 f"{each.name}: the parent {parent.name} has the key ({', '.join(parent.target_key)}),"
                 f" and parents= gives ({', '.join(columns)}) for it",
                 hint="Give as many columns as the parent's key has: parents={('a', 'b'): parent}.",
             )
+
+
+def _check_column_of_id(each: Object, columns: tuple[str, ...], parent: Object) -> None:
+    if len(columns) == 1:
+        return
+    raise PlanError(
+        f"{each.name}: parents= gives ({', '.join(columns)}) for {parent.name}, whose id goes into one column",
+        hint="Give one column; where the parent is known by several values, it holds them as a tuple until then.",
+    )
 
 
 def check_copy(each: Object, source: Description, target: Description) -> None:
@@ -87,10 +100,10 @@ def check_columns(each: Object, target: Description, columns: tuple[str, ...]) -
         column = target.column(name)
         if column is None:
             raise _no_column(each, target, name, "target")
-        if not column.writable:
+        if not column.writable or _is_made(each, name):
             raise PlanError(f"{each.name}: the target makes {target.name}.{name} itself", hint="Leave it out.")
     check_filled(each, target, columns)
-    needed = [("key", each.target_key), *(("parent", names) for names in each.parents)]
+    needed = [("key", () if each.is_mapped else each.target_key), *(("parent", names) for names in each.parents)]
     for role, names in needed:
         missing = [name for name in names if name not in columns]
         if missing:
@@ -98,6 +111,21 @@ def check_columns(each: Object, target: Description, columns: tuple[str, ...]) -
                 f"{each.name}: its rows hold no {', '.join(missing)}, which is its {role}",
                 hint=f"They hold {', '.join(columns)}.",
             )
+
+
+def _is_made(each: Object, name: str) -> bool:
+    """Whether the target is to make the column: its id, unless that is the key too, and given."""
+    return name == each.target_id and (each.is_mapped or name not in each.target_key)
+
+
+def check_store(each: Object, *, outside: bool) -> None:
+    """Raise PlanError where the store alone knows an object's rows, and cannot commit together with them."""
+    if each.is_mapped and outside:
+        raise PlanError(
+            f"{each.name}: {each.target.name} has no key= and the store is in another database: after a crash nobody"
+            " could say which rows are there, and they would be doubled",
+            hint="Name a key, or keep the store in the target (leave store= and --store out).",
+        )
 
 
 def check_target(each: Object, target: Description) -> None:
@@ -109,11 +137,27 @@ def check_target(each: Object, target: Description) -> None:
     for name in each.target_key:
         if target.column(name) is None:
             raise _no_column(each, target, name, "target")
+    _check_id(each, target)
     if frozenset(each.target_key) not in target.unique_keys:
         columns = ", ".join(each.target_key)
         raise PlanError(
             f"{each.name}: {target.name} has no unique index on its key ({columns}), so rows cannot be told apart",
             hint=f"CREATE UNIQUE INDEX ON {target.name} ({columns}), or name a key that is unique.",
+        )
+
+
+def _check_id(each: Object, target: Description) -> None:
+    """The id must be there, and the table must make it. A trigger can make one only for a row that is there."""
+    if each.target_id is None:
+        return
+    column = target.column(each.target_id)
+    if column is None:
+        raise _no_column(each, target, each.target_id, "target")
+    by_trigger = not each.is_mapped and fills_before_insert(target)
+    if _is_made(each, column.name) and not column.fills_itself and not by_trigger:
+        raise PlanError(
+            f"{each.name}: the table does not make {target.name}.{each.target_id} itself, which id= names",
+            hint="Declare it an identity in PostgreSQL, INTEGER PRIMARY KEY in SQLite, or leave id= out.",
         )
 
 

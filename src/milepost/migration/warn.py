@@ -45,7 +45,7 @@ def warnings_of(each: Object, source: Description, target: Description, shape: S
 def check_filled(each: Object, target: Description, columns: Sequence[str]) -> None:
     """Raise PlanError where a column that may not be NULL is filled by nothing, not even a trigger perhaps."""
     empty = _unfilled(each, target, columns)
-    if not empty or _before_insert(target):
+    if not empty or fills_before_insert(target):
         return
     how = "Return it from the function" if each.function is not None else "Name it in columns="
     raise PlanError(
@@ -67,7 +67,7 @@ def _filled_by_triggers(each: Object, target: Description, shape: Shape) -> Iter
     if shape.columns is None:
         return
     empty = _unfilled(each, target, (*shape.columns, *shape.later))
-    if empty and (triggers := _before_insert(target)):
+    if empty and (triggers := fills_before_insert(target)):
         does = "runs" if len(triggers) == 1 else "run"
         yield (
             f"nothing fills {_of(target, empty)}, which may not be NULL, unless {_listed(triggers)} does, which {does}"
@@ -75,7 +75,8 @@ def _filled_by_triggers(each: Object, target: Description, shape: Shape) -> Iter
         )
 
 
-def _before_insert(target: Description) -> list[str]:
+def fills_before_insert(target: Description) -> list[str]:
+    """The triggers that may fill a column of a row before it is inserted, by name."""
     return [trigger.name for trigger in target.triggers if trigger.before and "insert" in trigger.events]
 
 

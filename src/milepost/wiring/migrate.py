@@ -17,7 +17,7 @@ from milepost.jobs.parameters import NO_PARAMETERS, PARAMETERS
 from milepost.jobs.state import JSON, State
 from milepost.jobs.stop import Stop
 from milepost.migration.apart import end_earlier
-from milepost.migration.check import check_copy, check_declaration, check_target, look_ahead, try_out
+from milepost.migration.check import check_copy, check_declaration, check_store, check_target, look_ahead, try_out
 from milepost.migration.definition import definition
 from milepost.migration.gather import BatchLimits
 from milepost.migration.keys import decode
@@ -170,6 +170,7 @@ class Migrating:
 
     def _check_route(self, route: Route) -> Trial | None:
         each = route.object
+        check_store(each, outside=route.outside is not None)
         target = route.target.describe()
         check_target(each, target)
         source = route.source.describe()
