@@ -85,7 +85,8 @@ def test_both_runs_together_read_each_invoice_once(played: tuple[Path, str]) -> 
 def test_the_loaded_quantities_are_those_of_the_legacy_lines(played: tuple[Path, str]) -> None:
     """A sum over what moved, worked out here, by neither the migration nor the demo's own SQL."""
     folder, _ = played
-    moved = dict(ask(folder / "new.db", "SELECT invoice_no, sum(quantity) FROM invoice_line_item GROUP BY 1"))
+    sums = "SELECT invoice_no, sum(quantity) FROM invoice_line_item JOIN invoice USING (invoice_id) GROUP BY 1"
+    moved = dict(ask(folder / "new.db", sums))
     legacy: dict[object, int] = {}
     query = "SELECT inv_no, qty FROM invoice_lines WHERE article IS NOT NULL AND qty > 0 AND price GLOB '*[0-9]*'"
     for number, quantity in ask(folder / "legacy.db", query):
@@ -93,6 +94,20 @@ def test_the_loaded_quantities_are_those_of_the_legacy_lines(played: tuple[Path,
         legacy[key] = legacy.get(key, 0) + int(str(quantity))
     invoices = {number for (number,) in ask(folder / "new.db", "SELECT invoice_no FROM invoice")}
     assert moved == {number: quantity for number, quantity in legacy.items() if number in invoices}
+
+
+def test_the_new_database_made_the_ids_by_which_its_tables_refer_to_each_other(played: tuple[Path, str]) -> None:
+    folder, _ = played
+    same = "SELECT count(*) FROM {} WHERE CAST({} AS TEXT) = CAST({} AS TEXT)"
+    for table, made, number in (
+        ("customer", "customer_id", "customer_no"),
+        ("invoice", "invoice_id", "invoice_no"),
+        ("supplier", "supplier_id", "supplier_no"),
+        ("purchase_order", "order_id", "order_no"),
+    ):
+        assert ask(folder / "new.db", same.format(table, made, number)) == [(0,)]
+        (least, most, rows) = ask(folder / "new.db", f"SELECT min({made}), max({made}), count(*) FROM {table}")[0]
+        assert (least, most) == (1, rows)
 
 
 def test_no_loaded_row_lacks_its_parent(played: tuple[Path, str]) -> None:

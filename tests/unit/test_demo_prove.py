@@ -17,6 +17,25 @@ from milepost.demo.generate import make_legacy
 from milepost.demo.prove import OBJECTS, Proof, prove
 from milepost.jobs.ledger import Counts, Entry, RejectedRow
 
+# How the rows that must be there come into the new database: with ids that it makes, which no proof may depend on.
+MOVE = {
+    "customer": """INSERT INTO new.customer (customer_no, name, email, country, since)
+        SELECT customer_no, name, email, country, since FROM temp.expected_customer ORDER BY random()""",
+    "invoice": """INSERT INTO new.invoice (invoice_no, customer_id, issued_on, currency, total_cents)
+        SELECT invoice_no, customer_id, issued_on, currency, total_cents
+        FROM temp.expected_invoice JOIN new.customer USING (customer_no) ORDER BY random()""",
+    "invoice_line_item": """INSERT INTO new.invoice_line_item
+        SELECT invoice_id, line_no, article, description, quantity, unit_price_cents
+        FROM temp.expected_invoice_line_item JOIN new.invoice USING (invoice_no)""",
+    "supplier": "INSERT INTO new.supplier (supplier_no, name, vat_no) SELECT * FROM temp.expected_supplier",
+    "purchase_order": """INSERT INTO new.purchase_order (order_no, supplier_id, ordered_on)
+        SELECT order_no, supplier_id, ordered_on
+        FROM temp.expected_purchase_order JOIN new.supplier USING (supplier_no) ORDER BY random()""",
+    "purchase_order_line_item": """INSERT INTO new.purchase_order_line_item
+            (order_id, line_no, article, quantity, unit_price_cents)
+        SELECT order_id, line_no, article, quantity, unit_price_cents
+        FROM temp.expected_purchase_order_line_item JOIN new.purchase_order USING (order_no) ORDER BY random()""",
+}
 REASONS = {"parent": "no customer 'C1'", "duplicate": "key is there", "load": "CHECK constraint failed"}
 
 
@@ -62,7 +81,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Moved:
             for path, key, stage, reason in connection.execute("SELECT * FROM temp.expected_reject")
         ]
         for name, (table, left_out, _) in OBJECTS.items():
-            connection.execute(f"INSERT INTO new.{name} SELECT * FROM temp.expected_{name}")
+            connection.execute(MOVE[name])
             counts[name] = Counts(
                 read=connection.execute(f"SELECT count(*) FROM main.{table}").fetchone()[0],
                 loaded=connection.execute(f"SELECT count(*) FROM new.{name}").fetchone()[0],
@@ -107,9 +126,44 @@ def test_a_doubled_row_is_found(moved: Moved) -> None:
 
 def test_a_row_doubled_under_another_key_is_found(moved: Moved) -> None:
     moved.write(
-        "INSERT INTO customer SELECT customer_no || 'x', name, email, country, since FROM customer WHERE rowid = 2"
+        "INSERT INTO customer (customer_no, name, email, country, since)"
+        " SELECT customer_no || 'x', name, email, country, since FROM customer WHERE rowid = 2"
     )
     assert "customer: 1 rows should not be there" in moved.fault()
+
+
+def test_a_row_doubled_where_the_database_knows_ids_alone_is_found(moved: Moved) -> None:
+    moved.write(
+        "INSERT INTO purchase_order_line_item (order_id, line_no, article, quantity, unit_price_cents)"
+        " SELECT order_id, line_no, article, quantity, unit_price_cents FROM purchase_order_line_item WHERE rowid = 4"
+    )
+    assert "purchase_order_line_item: 1 rows are doubled" in moved.fault()
+
+
+def test_other_ids_are_as_good_as_long_as_they_lead_to_the_same_rows(moved: Moved) -> None:
+    moved.write(
+        "UPDATE customer SET customer_id = customer_id + 100000",
+        "UPDATE invoice SET customer_id = customer_id + 100000, invoice_id = -invoice_id",
+        "UPDATE invoice_line_item SET invoice_id = -invoice_id",
+        "UPDATE purchase_order_line_item SET line_item_id = -line_item_id",
+    )
+    assert moved.prove().faults == []
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ("UPDATE invoice SET customer_id = customer_id % 100 + 1 WHERE rowid = 5", "invoice: 1 rows differ"),
+        ("UPDATE purchase_order SET supplier_id = -1 WHERE rowid = 5", "purchase_order: 1 rows differ"),
+        (
+            "UPDATE purchase_order_line_item SET order_id = -1 WHERE rowid = 5",
+            "purchase_order_line_item: 1 rows are missing",
+        ),
+    ],
+)
+def test_an_id_that_leads_to_another_row_or_nowhere_is_found(moved: Moved, change: str, fault: str) -> None:
+    moved.write(change)
+    assert fault in moved.fault()
 
 
 @pytest.mark.parametrize(

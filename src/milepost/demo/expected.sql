@@ -2,8 +2,9 @@
 --
 --     sqlite3 legacy.db < expected.sql        (in a sqlite3 shell: .read expected.sql, then look around)
 --
--- For each object a temporary table expected_OBJECT holds the rows that the new database must have, and
--- expected_reject every row that must have been refused: object, source key (as JSON), stage and reason.
+-- For each object a temporary table expected_OBJECT holds the rows that the new database must have, with the old numbers
+-- in place of its ids: those may be any, as long as they lead to the right row. And expected_reject holds every row that
+-- must have been refused: object, source key (as JSON), stage and reason.
 
 CREATE TEMP TABLE expected_reject (object TEXT, source_key TEXT, stage TEXT, reason TEXT);
 
