@@ -339,7 +339,7 @@ def test_the_starter_runs_as_it_is(tmp_path: Path) -> None:
             (1, "Ada", "ada@example.org"),
             (3, "Cleo", "cleo@example.org"),
         ]
-        invoices = "SELECT invoice.legacy_no, customer.legacy_no FROM invoice JOIN customer USING (customer_id) ORDER BY 1"
+        invoices = "SELECT i.legacy_no, c.legacy_no FROM invoice i JOIN customer c USING (customer_id) ORDER BY 1"
         assert new.execute(invoices).fetchall() == [(100, 1), (101, 3), (103, 1)]
     assert milepost(tmp_path, "rejects", "mine.py", "--json").document["rejects"] == 2
     assert "mine.py" in (tmp_path / "mine.py").read_text()
