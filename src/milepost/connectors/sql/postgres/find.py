@@ -15,6 +15,8 @@ from milepost.connectors.sql.postgres.types import ResultColumn
 from milepost.migration.source import Key, Row
 
 FOUND = "SELECT k.place, {} FROM {} JOIN {} AS t ON {}"
+# Where an index leads to the one row, it is to be used for each key: a table may be far larger than a batch.
+FOUND_BY_INDEX = "SELECT k.place, {0} FROM {1} CROSS JOIN LATERAL (SELECT {0} FROM {2} AS t WHERE {3} LIMIT 1) AS t"
 
 
 def find_rows(
@@ -42,7 +44,9 @@ def _matches(
     of = KeyColumns(tuple(shape.result(name) for name in key))
     reads: list[ResultColumn] = [shape.result(name) for name in wanted]
     columns = sql.SQL(", ").join(sql.Identifier("t", name) for name in wanted)
-    question = sql.SQL(FOUND).format(columns, of.listed, shape.relation.identifier, of.equal("t"))
+    question = sql.SQL(FOUND_BY_INDEX if shape.relation.has_index(key) else FOUND).format(
+        columns, of.listed, shape.relation.identifier, of.equal("t")
+    )
     with faults(f"looking into {shape.relation.name}"):
         found, places = ask(connection, question, of, keys, reads)
     return [(places[row[0] - 1], *row[1:]) for row in found]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +74,11 @@ class Relation:
     waits: bool
     attributes: dict[str, Attribute]
     unique_indexes: dict[str, frozenset[str]]
+
+    def has_index(self, key: Iterable[str]) -> bool:
+        """Whether a unique index leads to the one row with such a key."""
+        columns = frozenset(key)
+        return any(unique <= columns for unique in self.unique_indexes.values())
 
     @property
     def identifier(self) -> sql.Identifier:

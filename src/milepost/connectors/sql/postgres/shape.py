@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from milepost.connectors.sql.fit import Fit
+from milepost.connectors.sql.fit import Fit, Fitted, fit_rows, without
 from milepost.connectors.sql.postgres.fault import faults
 from milepost.connectors.sql.postgres.relation import Relation, find, no_column
 from milepost.connectors.sql.postgres.types import ResultColumn, column, result_columns
 from milepost.connectors.sql.postgres.values import fit_for
 from milepost.migration.description import Column, Description
+from milepost.migration.source import Row
+from milepost.migration.target import Loading, Refused
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,12 @@ class Shape:
         if found is None:
             raise no_column(self.description.name, name, self.description.names)
         return found
+
+    def fit(self, rows: Sequence[Row], loading: Loading) -> tuple[tuple[Column, ...], Fitted]:
+        """The columns, and the rows as they take them: those that do not fit, or hold NULL in the key, are refused."""
+        columns = tuple(self.column(name) for name in loading.columns)
+        fitted = fit_rows(rows, [self.fits[each.name] for each in columns])
+        return columns, without(fitted, _without_key(fitted, loading))
 
     def result(self, name: str) -> ResultColumn:
         """How the column of that name is read. Raises PlanError where there is none."""
@@ -61,3 +70,14 @@ def look(connection: psycopg.Connection[Any], name: str) -> Shape:
     )
     fits: dict[str, Fit | None] = {each.name: fit_for(each) for each in columns}
     return Shape(relation, description, fits, {each.name: each for each in found})
+
+
+def _without_key(fitted: Fitted, loading: Loading) -> list[Refused]:
+    """Rows that could not be told apart later."""
+    reasons: dict[int, str] = {}
+    for name in loading.key:
+        place = loading.columns.index(name)
+        for index, row in zip(fitted.places, fitted.rows, strict=True):
+            if row[place] is None:
+                reasons.setdefault(index, f"column {name} is part of the key and holds NULL")
+    return [Refused(index=index, stage="load", reason=reason) for index, reason in reasons.items()]

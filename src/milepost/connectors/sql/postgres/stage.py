@@ -81,7 +81,7 @@ class Stage:
 
     def fill(self, rows: Sequence[Row]) -> list[Refused]:
         """Copy the rows in, each behind its index; returns those that are refused."""
-        is_new = self._make()
+        is_new = self.make()
         found = copy_rows(self.connection, self.statements.fill(), rows, f"loading {self.relation.name}")
         if is_new:  # once: the planner then knows what to expect of every batch
             self.connection.execute(sql.SQL("ANALYZE {}").format(self.table))
@@ -241,7 +241,7 @@ class Stage:
     def execute(self, query: sql.Composed, parameters: Sequence[Any] | Mapping[str, Any]) -> psycopg.Cursor[Any]:
         return self.connection.execute(with_parameters(query), parameters)
 
-    def _make(self) -> bool:
+    def make(self) -> bool:
         """Make the stage, or empty it; whether it is new."""
         query = "SELECT to_regclass(%s) IS NULL"
         row = self.connection.execute(query, [f"pg_temp.{self.name}"]).fetchone()

@@ -5,7 +5,7 @@ What is executed with parameters goes through ``with_parameters``: psycopg would
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from psycopg import sql
 
@@ -28,6 +28,7 @@ class Statements:
     ) -> None:
         self.stage = stage
         self.target = relation.identifier
+        self.has_index = relation.has_index(loading.key)
         self.others = [each for each in columns if each.name not in loading.key]
         self.key = loading.key
         self.names = listed(loading.columns)
@@ -131,7 +132,7 @@ class Statements:
         """
         return sql.SQL(
             "WITH written AS ({}), met AS (SELECT s.milepost_row, {} AS is_missing, {} AS differs"
-            " FROM {} AS s LEFT JOIN {} AS t ON {} WHERE {}) SELECT (SELECT count(*) FROM written),"
+            " FROM {} WHERE {}) SELECT (SELECT count(*) FROM written),"
             " ARRAY(SELECT milepost_row FROM met WHERE is_missing),"
             " ARRAY(SELECT milepost_row FROM met WHERE NOT is_missing AND differs"
             " AND NOT EXISTS (SELECT FROM written AS w WHERE w.milepost_row = met.milepost_row))"
@@ -139,10 +140,33 @@ class Statements:
             self._update() if self.others else sql.SQL("SELECT 0 AS milepost_row LIMIT 0"),
             self.is_missing(),
             self.differs(),
-            self.stage,
-            self.target,
-            self._same_key(),
+            self._met(),
             RANGE,
+        )
+
+    def compare(self) -> sql.Composed:
+        """The staged rows that are not there, or differ; whether they are missing."""
+        return sql.SQL("SELECT s.milepost_row, {} FROM {} WHERE {} OR {}").format(
+            self.is_missing(), self._met(), self.is_missing(), self.differs()
+        )
+
+    def tell(self, columns: Sequence[Column]) -> sql.Composed:
+        """Of some rows that are there: in which of the columns they differ, the table's values, and the stage's."""
+        differ = sql.SQL(", ").join(
+            sql.SQL("{} IS DISTINCT FROM {}").format(_comparable("t", each), _comparable("s", each)) for each in columns
+        )
+        values = (sql.Identifier(table, each.name) for table in ("t", "s") for each in columns)
+        return sql.SQL("SELECT s.milepost_row, ARRAY[{}], {} FROM {} WHERE {} AND NOT {} ORDER BY 1").format(
+            differ, sql.SQL(", ").join(values), self._met(), SOME, self.is_missing()
+        )
+
+    def _met(self) -> sql.Composed:
+        """Staged rows, each beside the row that has its key."""
+        if not self.has_index:
+            return sql.SQL("{} AS s LEFT JOIN {} AS t ON {}").format(self.stage, self.target, self._same_key())
+        # The index is to be used for each row, as an upsert does: the table may be far larger than a batch.
+        return sql.SQL("{} AS s LEFT JOIN LATERAL (SELECT {} FROM {} AS t WHERE {} LIMIT 1) AS t ON true").format(
+            self.stage, self.names, self.target, self._same_key()
         )
 
     def is_missing(self) -> sql.Composed:

@@ -8,7 +8,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from milepost.connectors.sql.fit import Fitted, fit_rows, without
+from milepost.connectors.sql.fit import Fitted, without
+from milepost.connectors.sql.postgres.compare import PostgresComparing
 from milepost.connectors.sql.postgres.copy import copy_rows
 from milepost.connectors.sql.postgres.delete import delete_rows
 from milepost.connectors.sql.postgres.draw import draw
@@ -20,7 +21,7 @@ from milepost.connectors.sql.postgres.shape import Shape, look
 from milepost.connectors.sql.postgres.stage import load_staged
 from milepost.connectors.sql.postgres.update import update_staged
 from milepost.databases.postgres import connect
-from milepost.migration.description import Column, Description
+from milepost.migration.description import Description
 from milepost.migration.source import Key, Row
 from milepost.migration.target import Loaded, Loading, Refused
 
@@ -51,7 +52,7 @@ class PostgresTarget:
         What is DEFERRED to the commit is checked at once, when all rows of the batch are in: so its rows are found too.
         """
         shape = self._known(connection)
-        columns, fitted = _fit(shape, rows, loading)
+        columns, fitted = shape.fit(rows, loading)
         with faults(f"loading {self.name}"):
             parents = self._tables(connection, loading)
             relation = shape.relation
@@ -63,7 +64,7 @@ class PostgresTarget:
 
     def update(self, connection: Any, rows: Sequence[Row], loading: Loading) -> Loaded:
         shape = self._known(connection)
-        columns, fitted = _fit(shape, rows, loading)
+        columns, fitted = shape.fit(rows, loading)
         with faults(f"updating {self.name}"):
             return update_staged(connection, shape.relation, columns, fitted, loading)
 
@@ -87,6 +88,9 @@ class PostgresTarget:
         """
         return draw(connection, self._known(connection), column, count)
 
+    def comparing(self, columns: tuple[str, ...], key: tuple[str, ...]) -> PostgresComparing:
+        return PostgresComparing(self.url, self.name, columns, key)
+
     def close(self) -> None:
         """Nothing stays open: to describe opens and closes its own connection."""
 
@@ -99,24 +103,6 @@ class PostgresTarget:
 
     def _tables(self, connection: psycopg.Connection[Any], loading: Loading) -> dict[str, Relation]:
         return {parent.table: self._known(connection, parent.table).relation for parent in loading.parents}
-
-
-def _fit(shape: Shape, rows: Sequence[Row], loading: Loading) -> tuple[tuple[Column, ...], Fitted]:
-    """The columns, and the rows as they take them; those that do not fit, or could not be told apart, are refused."""
-    columns = tuple(shape.column(name) for name in loading.columns)
-    fitted = fit_rows(rows, [shape.fits[each.name] for each in columns])
-    return columns, without(fitted, _without_key(fitted, loading))
-
-
-def _without_key(fitted: Fitted, loading: Loading) -> list[Refused]:
-    """Rows that could not be told apart later."""
-    reasons: dict[int, str] = {}
-    for name in loading.key:
-        place = loading.columns.index(name)
-        for index, row in zip(fitted.places, fitted.rows, strict=True):
-            if row[place] is None:
-                reasons.setdefault(index, f"column {name} is part of the key and holds NULL")
-    return [Refused(index=index, stage="load", reason=reason) for index, reason in reasons.items()]
 
 
 def _load_directly(connection: psycopg.Connection[Any], relation: Relation, fitted: Fitted, loading: Loading) -> Loaded:
