@@ -159,7 +159,7 @@ def test_the_plan_lists_objects_in_order_with_rows_and_promise(folder: Path) -> 
     people = milepost(folder, "plan", "crm.py").out
 
     objects = [(each["name"], each["rows"], each["loading"], each["parents"]) for each in plan["objects"]]
-    assert objects == [("customer", 40, "direct", []), ("invoice", 300, "staged", ["customer"])]
+    assert objects == [("customer", 40, "direct", []), ("invoice", 300, "direct", ["customer"])]
     assert all("exactly once" in each["promise"] for each in plan["objects"])
     assert "exactly once" in people
     assert contents(folder) == before

@@ -18,10 +18,8 @@ class ObjectPlan:
     """One object of the plan, in the order of moving. ``promise`` is what it gets should the run die.
 
     ``rows`` is the number of source rows in all (None: unknown). ``loading`` is "direct" (straight into an empty table)
-    or "staged" (by a temporary table, to upsert or to look for parents; in PostgreSQL the parents of a fresh table are
-    looked up by their keys, and its rows go in directly), or "sent"
-    (by the user's own function). ``done`` is what the ledger holds. ``notes`` are for people; ``warnings`` too: of what
-    the target may do that nobody expects.
+    or "staged" (by a temporary table, to upsert), or "sent" (by the user's own function). ``done`` is what the ledger
+    holds. ``notes`` are for people; ``warnings`` too: of what the target may do that nobody expects.
     """
 
     name: str

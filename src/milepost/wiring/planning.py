@@ -51,8 +51,7 @@ def _loading(each: Object, places: Places, *, fresh: bool) -> str:
     url = places.target_of(each)
     if url is None:
         return "sent"
-    asked = bool(each.parents) and scheme(url) != "postgresql"
-    return "staged" if not fresh or each.on_duplicate == "last" or asked else "direct"
+    return "staged" if not fresh or each.on_duplicate == "last" else "direct"
 
 
 def _promise(each: Object, places: Places) -> str:
