@@ -120,6 +120,12 @@ def _decode(value: JSON) -> Any:
     return value
 
 
+def shown(key: Sequence[Any]) -> str:
+    """A key as it is told: ``'C17'``, ``5``, ``('a', 1)``."""
+    parts = [repr(value) if isinstance(value, str | bytes) else str(value) for value in key]
+    return parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
+
+
 def readable(value: Any) -> JSON:
     """Any value of a row as JSON for people: what JSON does not have is text."""
     if value is None or isinstance(value, bool | int | str):

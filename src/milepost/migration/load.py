@@ -11,6 +11,7 @@ from milepost.jobs.state import JSON
 from milepost.migration.identify import identify
 from milepost.migration.keys import canonical, encode
 from milepost.migration.laid import KeyOf, Laid, Outcome, map_keys_of
+from milepost.migration.missing import explained
 from milepost.migration.resolve import Lookup, Orphan, Resolved, edges_of, key_as_json, link_value, resolve
 from milepost.migration.restructure import Restructured, Unmoved, masked, picker
 from milepost.migration.route import Route
@@ -38,7 +39,8 @@ class Loader:
         laid = self._lay(connection, batch, key_of)
         apart = {index for index in range(len(laid.rows)) if laid.origin(index) in inserts} if inserts else ()
         loaded = self._load(connection, laid, fresh=fresh, inserts=apart)
-        refused = [self._orphan(batch, one) for one in laid.resolved.orphans]
+        orphans = explained(self.checkpoint.store, self.route, laid.resolved.orphans)
+        refused = [self._orphan(batch, one) for one in orphans]
         refused += [self._refused(laid, one) for one in loaded.refused]
         outcome = Outcome(loaded=loaded.loaded, unchanged=loaded.unchanged, refused=refused)
         return self._with_kept(outcome, laid, loaded, key_of, fresh=fresh)

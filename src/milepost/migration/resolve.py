@@ -8,7 +8,7 @@ from typing import Any
 
 from milepost.errors import Fatal
 from milepost.jobs.state import JSON
-from milepost.migration.keys import canonical, decode, encode, map_key, readable
+from milepost.migration.keys import canonical, decode, encode, map_key, readable, shown
 from milepost.migration.object import Object
 from milepost.migration.restructure import picker
 from milepost.migration.source import Key, Row
@@ -53,10 +53,8 @@ class Edge:
 
     def missing(self, key: Key) -> str:
         """The reason for a row whose parent is not there."""
-        shown = [repr(value) if isinstance(value, str | bytes) else str(value) for value in key]
-        if len(shown) == 1:
-            return f"no {self.parent.name} with {self.key[0]} {shown[0]}"
-        return f"no {self.parent.name} with ({', '.join(self.key)}) ({', '.join(shown)})"
+        columns = self.key[0] if len(key) == 1 else f"({', '.join(self.key)})"
+        return f"no {self.parent.name} with {columns} {shown(key)}"
 
     def odd(self, shown: str) -> str:
         """The reason for a row whose column holds what no parent's key can be."""

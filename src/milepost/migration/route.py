@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from milepost.clock import Clock
@@ -24,7 +25,7 @@ class Route:
 
     ``outside`` is given where the store is not in the target's database. ``accepted``: it is to go on although
     it is not as it was left. ``later`` are the parent columns that rows are loaded without, and that are set once all
-    rows are in. ``deletes``: as the migration's.
+    rows are in. ``deletes``: as the migration's. ``source_of`` gives another object's source, to be closed again.
     """
 
     object: Object
@@ -38,6 +39,7 @@ class Route:
     accepted: bool = False
     later: frozenset[tuple[str, ...]] = frozenset()
     deletes: str = "report"
+    source_of: Callable[[Object], Source] | None = None
 
     @property
     def keeps_keys(self) -> bool:
@@ -49,6 +51,13 @@ class Route:
         """The source's column that tells when a row was last changed."""
         place = self.object.source
         return place.modified if isinstance(place, Table | Query) else None
+
+    def close(self) -> None:
+        """Close what the route itself opened. The store is then the last to close a SQLite file, and folds its WAL."""
+        self.source.close()
+        self.target.close()
+        if self.outside is not None:
+            self.outside.close()
 
 
 def way_of(checkpoint: Checkpoint, route: Route) -> Way:
