@@ -70,8 +70,9 @@ class Description:
 
     ``triggers`` are those of a target, but for those that foreign keys are made of, and those that are disabled.
     ``unique_keys`` lists the sets that a plain unique index, unique constraint or primary key covers (no partial or
-    expression index). ``is_table`` is False for a query or a view. ``takes_any``: it has no columns of its own, and
-    takes whatever a row holds.
+    expression index). ``more_uniques`` names what else of a target may refuse a row for what another one holds:
+    partial and expression indexes, exclusion constraints, keys that are checked late. ``is_table`` is False for a query
+    or a view. ``takes_any``: it has no columns of its own, and takes whatever a row holds.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Description:
     is_table: bool = True
     takes_any: bool = False
     triggers: tuple[Trigger, ...] = ()
+    more_uniques: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column | None:
         """The column of that name, or None."""

@@ -32,8 +32,10 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog',
 ORDER BY 1
 """
 COLUMNS = """
-SELECT attname, attnotnull, atthasdef OR attidentity <> '' OR attgenerated <> '', attgenerated = ''
-FROM pg_catalog.pg_attribute WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped
+SELECT a.attname, a.attnotnull, t.typnotnull, attgenerated = '',
+       a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '' OR t.typdefaultbin IS NOT NULL
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped
 """
 UNIQUE_INDEXES = """
 SELECT i.indexrelid::regclass::text, c.relname,
@@ -47,9 +49,10 @@ WHERE i.indrelid = %s AND i.indisunique AND i.indisvalid AND i.indimmediate
 
 @dataclass(frozen=True, kw_only=True)
 class Attribute:
-    """What the catalog says of a column beyond its type."""
+    """What the catalog says of a column beyond its type. ``never_null``: its type, a domain, takes no NULL."""
 
     not_null: bool
+    never_null: bool
     fills_itself: bool
     writable: bool
 
@@ -107,8 +110,8 @@ def no_column(where: str, column: str, names: tuple[str, ...]) -> PlanError:
 def _relation(connection: psycopg.Connection[Any], found: tuple[Any, ...]) -> Relation:
     oid, schema, name, kind, inherited, guarded, defers, refers_to_itself = found
     attributes = {
-        column: Attribute(not_null=not_null, fills_itself=fills, writable=writable)
-        for column, not_null, fills, writable in connection.execute(COLUMNS, [oid])
+        column: Attribute(not_null=not_null, never_null=never_null, fills_itself=fills, writable=writable)
+        for column, not_null, never_null, writable, fills in connection.execute(COLUMNS, [oid])
     }
     indexes = connection.execute(UNIQUE_INDEXES, [oid]).fetchall()
     return Relation(

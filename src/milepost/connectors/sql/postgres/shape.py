@@ -12,11 +12,18 @@ from psycopg import sql
 from milepost.connectors.sql.fit import Fit, Fitted, fit_rows, without
 from milepost.connectors.sql.postgres.fault import faults
 from milepost.connectors.sql.postgres.relation import Relation, find, no_column
+from milepost.connectors.sql.postgres.triggers import triggers_of
 from milepost.connectors.sql.postgres.types import ResultColumn, column, result_columns
 from milepost.connectors.sql.postgres.values import fit_for
 from milepost.migration.description import Column, Description
 from milepost.migration.source import Row
 from milepost.migration.target import Loading, Refused
+
+MORE_UNIQUES = """
+SELECT c.relname::text FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+WHERE i.indrelid = %s AND (i.indisexclusion OR (i.indisunique
+  AND NOT (i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL))) ORDER BY 1
+"""
 
 
 @dataclass(frozen=True)
@@ -51,13 +58,15 @@ def look(connection: psycopg.Connection[Any], name: str) -> Shape:
     with faults(f"looking at {name}"):
         relation = find(connection, name)
         found = result_columns(connection, sql.SQL("SELECT * FROM {} LIMIT 0").format(relation.identifier))
+        triggers = triggers_of(connection, relation.oid)
+        more_uniques = tuple(index for (index,) in connection.execute(MORE_UNIQUES, [relation.oid]))
     columns = []
     for each in found:
         attribute = relation.attributes[each.name]
         columns.append(
             column(
                 each,
-                nullable=not attribute.not_null,
+                nullable=not attribute.not_null and not attribute.never_null,
                 fills_itself=attribute.fills_itself,
                 writable=attribute.writable,
             )
@@ -67,6 +76,8 @@ def look(connection: psycopg.Connection[Any], name: str) -> Shape:
         columns=tuple(columns),
         unique_keys=tuple(relation.unique_indexes.values()),
         is_table=relation.is_table,
+        triggers=triggers,
+        more_uniques=more_uniques,
     )
     fits: dict[str, Fit | None] = {each.name: fit_for(each) for each in columns}
     return Shape(relation, description, fits, {each.name: each for each in found})
