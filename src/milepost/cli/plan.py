@@ -61,9 +61,9 @@ def _draw(made: Plan) -> None:
     for promise in dict.fromkeys(each.promise for each in made.objects):
         names = ", ".join(each.name for each in made.objects if each.promise == promise)
         screen.print(f"{names}: {promise}", soft_wrap=True)
-    for each in made.objects:
-        for note in each.notes:
-            screen.print(placed(each.name, note), soft_wrap=True)
+    for note in dict.fromkeys(note for each in made.objects for note in each.notes):
+        names = ", ".join(each.name for each in made.objects if note in each.notes)
+        screen.print(placed(names, note), soft_wrap=True)
     for each in made.objects:
         for warning in each.warnings:
             screen.print(Text.assemble(("warning: ", "yellow"), placed(each.name, warning)), soft_wrap=True)
