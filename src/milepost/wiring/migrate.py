@@ -165,6 +165,7 @@ class Migrating:
             max_rejects=self.migration.max_rejects if own is None else own,
             clock=self.clock,
             accepted=each.name in self.accepted,
+            source_of=lambda other: self.openers.source(other, places.source),
             outside=self.openers.outside(each, places.target, self.migration.name) if places.is_outside(each) else None,
         )
 
