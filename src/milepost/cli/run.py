@@ -140,6 +140,8 @@ class Showing:
             said = "complete already; nothing was left to do"
         but = f", but see what is told above of {', '.join(self.warned)}" if self.warned else ""
         say_on_stderr(f"{self.view.job}: {said}{but}.", style="yellow" if but else "green")
+        if self.view.as_of:
+            say_on_stderr(f"{self.view.as_of[0].upper()}{self.view.as_of[1:]}.")
         if counts.rejected:
             where = "" if reference is None else f": {other_command('rejects', reference)}"
             say_on_stderr(f"{rows(counts.rejected)} rejected, kept in the store{where}", style="yellow")

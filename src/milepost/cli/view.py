@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from milepost.jobs.event import (
+    AsOf,
     BatchCommitted,
     CheckpointCompleted,
     CheckpointFailed,
@@ -83,6 +84,7 @@ class View:
     branches: Mapping[str, Branch] = field(default_factory=dict)
     outcome: str | None = None
     error: str | None = None
+    as_of: str = ""  # as of when the target is right, in words
 
 
 def seen(view: View, event: Event, at: float) -> View:
@@ -92,6 +94,8 @@ def seen(view: View, event: Event, at: float) -> View:
             return View(job=job, epoch=epoch, store=store, recovering=recovering, paused_for=paused_for, started=at)
         case RunEnded(outcome=outcome, error=error):
             return replace(view, outcome=outcome, error=error)
+        case AsOf(message=message):
+            return replace(view, as_of=message)
         case Told():
             return view  # said once, as it comes; nothing stays to be drawn
         case _:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from milepost.jobs.intent import Forgotten
 from milepost.jobs.lease import Lease
@@ -23,6 +24,9 @@ class BoundStore:
     def __init__(self, store: Store, lease: Lease) -> None:
         self._store = store
         self._lease = lease
+
+    def now(self) -> datetime:
+        return self._store.now()
 
     def get(self, path: str) -> Record | None:
         return self._store.get(self._lease.job, path)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from milepost.errors import Fatal
 from milepost.jobs.attempt import attempt
 from milepost.jobs.bound_store import BoundStore
-from milepost.jobs.event import RowsExpected, Told
+from milepost.jobs.event import AsOf, RowsExpected, Told
 from milepost.jobs.intent import INTENT, WITNESS, Intent
 from milepost.jobs.json_value import as_json
 from milepost.jobs.ledger import Counts, RejectedRow
@@ -264,6 +264,10 @@ class Checkpoint:
     def tell(self, message: str) -> None:
         """Say something to the person who runs the job, in one line."""
         self._session.emit(Told(message=message, path=self.path))
+
+    def tell_as_of(self, as_of: str | None, message: str) -> None:
+        """Say, at the end, as of when what was moved is as its source is; and, in one line, but for what."""
+        self._session.emit(AsOf(as_of=as_of, message=message))
 
     def _checked(self, name: str, value: JSON) -> JSON:
         return as_json(value, f"the value {name!r} of {self.path or 'the job'}")

@@ -110,6 +110,14 @@ class Told(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AsOf(Event):
+    """What was moved is as its source was at ``as_of`` (ISO 8601); None: nobody looked. ``message``: but for what."""
+
+    as_of: str | None
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunEnded(Event):
     """The lease is released. ``outcome``: "complete", "failed" or "interrupted"."""
 

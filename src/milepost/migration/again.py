@@ -33,10 +33,16 @@ def ranges_of(store: BoundStore, name: str, passes: Iterable[str]) -> Ranges:
     return fold(in_order_of_commit({path: store.ledger(path) for path in (name, *passes)}, name))
 
 
-def has_moved(source: Source, ranges: Ranges) -> bool:
-    """Whether anything of it looks otherwise than when it was read; mostly by one query."""
+def has_moved(source: Source, ranges: Ranges, *, closely: bool) -> bool:
+    """Whether anything of it looks otherwise than when it was read.
+
+    ``closely``: range by range, so that a row that went from one and a row that came into another are both seen; else
+    by one query, which sees them by the highest ``modified`` only.
+    """
     before = in_all(ranges)
-    return len(ranges) > 0 and (before.rows is None or source.extent(None, decode(ranges.end)) != before)
+    if not ranges or before.rows is None or closely:
+        return any(_has_moved(source, each) for each in ranges)
+    return source.extent(None, decode(ranges.end)) != before
 
 
 def moved(source: Source, ranges: Iterable[Range], *, last_wins: bool) -> Iterator[Range]:
@@ -49,6 +55,13 @@ def moved(source: Source, ranges: Iterable[Range], *, last_wins: bool) -> Iterat
         again = (again and last_wins) or _has_moved(source, each)
         if again:
             yield each
+
+
+def beyond(source: Source, end: JSON) -> JSON:
+    """The key of the last row where there are rows behind ``end``, else None. One query where nothing changed."""
+    highest = source.highest()
+    found = None if highest is None else encode(highest)
+    return found if found is not None and found != end and source.extent(decode(end), highest).rows else None
 
 
 def _has_moved(source: Source, each: Range) -> bool:
@@ -68,7 +81,7 @@ def load_again(checkpoint: Checkpoint, route: Route, pin: Pin, passes: Iterable[
     batches.recover()
     ranges = ranges_of(store, name, passes)
     reading = Reading(route, batches)
-    if task.ranges and has_moved(route.source, ranges):
+    if task.ranges:
         for each in moved(route.source, ranges, last_wins=route.object.on_duplicate == "last"):
             reading.take_in(each.low, each.high, replaces=each.batches)
     if task.end is not None and task.end != ranges.end:

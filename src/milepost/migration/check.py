@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from milepost.errors import PlanError
 from milepost.migration.description import Description
+from milepost.migration.duration import duration
 from milepost.migration.fidelity import refusal
 from milepost.migration.limit import allowed
 from milepost.migration.migration import Migration
@@ -22,8 +23,9 @@ TRIAL_ROWS = 3
 
 def check_declaration(migration: Migration) -> None:
     """Raise PlanError for settings that cannot be, and for those that this version does not carry out yet."""
-    if migration.deletes != "report" or migration.recheck_after != "10m":
-        raise _not_yet(migration.name, "looking again at completed ranges (deletes=, recheck_after=)")
+    if migration.deletes not in ("report", "apply"):
+        raise PlanError(f'{migration.name}: deletes={migration.deletes!r} must be "report" or "apply"')
+    duration(migration.recheck_after, "recheck_after")
     if not isinstance(migration.batch_rows, int) or migration.batch_rows < 1:
         raise PlanError(f"{migration.name}: batch_rows={migration.batch_rows!r} must be a whole number, 1 or more")
     allowed(migration.max_rejects, 0)
@@ -37,8 +39,10 @@ def _check_object_declaration(each: Object) -> None:
             f"{each.name}: the source {each.source.name} has an id=, which is for what a target makes itself",
             hint="Name the columns by which the source is read: key=.",
         )
-    if any(getattr(place, "modified", None) for place in (each.source, each.target)):
-        raise _not_yet(each.name, "looking again at changed rows (modified=)")
+    if getattr(each.target, "modified", None):
+        raise PlanError(
+            f"{each.name}: modified= tells when a row of the source was changed", hint="Move it to source=Table(…)."
+        )
     if each.takes != "row":
         raise _not_yet(each.name, f"a columnar function (takes={each.takes!r})")
     _ = each.validator  # made now, so that a model that cannot be used is told here

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -25,8 +26,8 @@ class Pass:
     """The latest pass of a kind. ``open``: it has begun and is not over; a run that recovers goes on with it.
 
     ``epoch`` is that of the run that decided about it last. ``begun`` is the store's time. ``objects`` are those whose
-    ranges it looks at; ``ends`` are the keys up to which it takes in rows beyond an object's end. ``links`` are paths
-    whose links wait for their object to be complete.
+    ranges it looks at; ``ends`` are the keys up to which it takes in rows beyond an object's end. ``unsettled``
+    are paths of passes whose links could not be set yet, and what their deletions left to be loaded again.
     """
 
     number: int = 0
@@ -35,7 +36,7 @@ class Pass:
     begun: str | None = None
     objects: tuple[str, ...] = ()
     ends: Mapping[str, JSON] = field(default_factory=dict)
-    links: tuple[str, ...] = ()
+    unsettled: tuple[str, ...] = ()
 
     def next(self, *, epoch: int, begun: str, objects: Sequence[str], ends: Mapping[str, JSON]) -> Pass:
         """The pass after this one, opened."""
@@ -46,15 +47,15 @@ class Pass:
             begun=begun,
             objects=tuple(objects),
             ends=dict(ends),
-            links=self.links,
+            unsettled=self.unsettled,
         )
 
-    def over(self, *, epoch: int, links: Iterable[str] = ()) -> Pass:
-        """The same, over: nothing more is to be done for it, but for links that wait."""
-        return replace(self, open=False, epoch=epoch, objects=(), ends={}, links=tuple(dict.fromkeys(links)))
+    def over(self, *, epoch: int, unsettled: Iterable[str] = ()) -> Pass:
+        """The same, over: nothing more is to be done for it, but for what is ``unsettled``."""
+        return replace(self, open=False, epoch=epoch, objects=(), ends={}, unsettled=tuple(dict.fromkeys(unsettled)))
 
     def as_json(self) -> JSON:
-        return {**asdict(self), "objects": list(self.objects), "ends": dict(self.ends), "links": list(self.links)}
+        return {**asdict(self), "objects": list(self.objects), "unsettled": list(self.unsettled)}
 
 
 def recorded(values: Mapping[str, JSON], kind: str) -> Pass:
@@ -62,7 +63,7 @@ def recorded(values: Mapping[str, JSON], kind: str) -> Pass:
     found = (values.get(PASSES) or {}).get(kind)
     if found is None:
         return Pass()
-    return Pass(**{**found, "objects": tuple(found["objects"]), "links": tuple(found["links"])})
+    return Pass(**{**found, "objects": tuple(found["objects"]), "unsettled": tuple(found["unsettled"])})
 
 
 def path_of(name: str, kind: str, number: int) -> str:
@@ -77,7 +78,6 @@ def reads_ranges(path: str, name: str) -> bool:
 
 def in_order_of_commit(ledgers: Mapping[str, Iterable[Entry]], name: str) -> Iterator[Entry]:
     """The entries of an object's own path and of its passes over ranges, as they were committed."""
-    import heapq
 
     def keyed(path: str, entries: Iterable[Entry]) -> Iterator[tuple[tuple[int, int, int, int], Entry]]:
         found = _RANGES.fullmatch(path.removeprefix(f"{name}/"))

@@ -26,7 +26,8 @@ class Range:
     """``(low, high]`` of the source's keys, and what it held when it was last read.
 
     ``rows`` None: it was read in part only, and must be looked at again. ``batches`` are those whose rows are, or may
-    still be, in the target for it; ``held`` is how many of them there are to be.
+    still be, in the target for it; ``held`` is how many of them there are to be. ``most`` is how many rows it ever
+    held, whatever came instead of rows that went.
     """
 
     low: JSON
@@ -34,6 +35,7 @@ class Range:
     rows: int | None
     modified: JSON = None
     held: int = 0
+    most: int = 0
     batches: tuple[Batch, ...] = ()
 
 
@@ -41,7 +43,9 @@ class Range:
 class Ranges:
     """The ranges in order, and ``replaced``: the batches of those that were read again from end to end since."""
 
+    end: JSON = None  # the high end of the last range
     _ranges: dict[str, Range] = field(default_factory=dict)  # by their low ends
+    _ends: set[str] = field(default_factory=set)  # their high ends
     _replaced: dict[Batch, None] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Range]:
@@ -55,17 +59,15 @@ class Ranges:
         return len(self._ranges)
 
     @property
-    def end(self) -> JSON:
-        """The high end of the last range; None where there is none."""
-        return self._end
-
-    _end: JSON = None
-
-    @property
     def replaced(self) -> list[Batch]:
         """Batches of which nothing is to be in the target any more, but for what later batches loaded again."""
         still = {batch for each in self._ranges.values() for batch in each.batches}
         return [batch for batch in self._replaced if batch not in still]
+
+    @property
+    def fewer(self) -> int:
+        """How many rows are gone, at least: as many as are fewer in a range than it held at some time."""
+        return sum(each.most - each.rows for each in self if each.rows is not None)
 
     def add(self, entry: Entry) -> None:
         """Take in the entry that was committed next."""
@@ -75,27 +77,36 @@ class Ranges:
             rows=entry.counts.read,
             modified=entry.modified,
             held=entry.counts.loaded + entry.counts.unchanged,
+            most=entry.counts.read,
             batches=((entry.path, entry.seq),),
         )
         old = self._ranges.get(_text(entry.low))
-        if old is not None:
+        if old is not None and entry.low != entry.high:
             self._override(old, new)
-        elif _text(entry.low) == _text(self._end):
-            self._end = new.high
-            self._ranges[_text(entry.low)] = new
+        elif _text(entry.low) == _text(self.end):
+            self.end = new.high
+            self._put(new)
 
     def _override(self, old: Range, new: Range) -> None:
         """``new`` begins where ``old`` does. It takes the place of whole ranges, or of the first part of one."""
         covered = self._covered(old, new.high)
         for each in covered or [old]:
             del self._ranges[_text(each.low)]
+            self._ends.discard(_text(each.high))
             self._replaced |= dict.fromkeys(each.batches)
-        self._ranges[_text(new.low)] = new
+        self._put(replace(new, most=max(new.most, sum(each.most for each in covered))))
         if not covered:
-            self._ranges[_text(new.high)] = replace(old, low=new.high, rows=None, modified=None, held=0)
+            left = max(0, old.most - new.most)
+            self._put(replace(old, low=new.high, rows=None, modified=None, held=0, most=left))
+
+    def _put(self, each: Range) -> None:
+        self._ranges[_text(each.low)] = each
+        self._ends.add(_text(each.high))
 
     def _covered(self, first: Range, high: JSON) -> list[Range]:
         """The ranges from ``first`` on up to that end; none where no range ends there."""
+        if _text(high) not in self._ends:
+            return []
         found, each = [first], first
         while _text(each.high) != _text(high):
             following = self._ranges.get(_text(each.high))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
 
 from milepost.migration.object import Object
 from milepost.migration.table import Rows, Sink
-
-FIND = "milepost verify finds it"
 
 
 def is_countable(each: Object) -> bool:
@@ -25,7 +24,7 @@ def unseen_of(each: Object) -> str | None:
     if not is_countable(each):
         return "changes at its source after it was read are not seen: its rows come from a function"
     if modified_of(each) is None:
-        return "updates at its source after a row was read are not seen: no modified column"
+        return "rows updated at the source after they were read are not seen: no modified column"
     return None
 
 
@@ -35,7 +34,7 @@ def unseen(objects: Sequence[Object], deletes: str) -> Iterator[str]:
     blind = [each.name for each in objects if is_countable(each) and modified_of(each) is None]
     sent = [each.name for each in objects if isinstance(each.target, Sink)]
     if blind:
-        yield f"updates of {_listed(blind)}, which have no modified column"
+        yield f"changes of {_listed(blind)} that left as many rows as there were: no modified column tells of them"
     if read:
         yield f"changes of {_listed(read)}, whose rows come from a function"
     if sent:
@@ -46,3 +45,21 @@ def unseen(objects: Sequence[Object], deletes: str) -> Iterator[str]:
 
 def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def as_of_in_words(
+    at: str | None, objects: Sequence[Object], deletes: str, closed: Collection[str] = frozenset()
+) -> str:
+    """The closing line: as of when the target is right, and what nobody looked for. ``at`` None: nobody looked.
+
+    ``closed`` are objects whose sources could not be asked.
+    """
+    if at is None:
+        return "what came to the source or changed there after it was read was not looked for"
+    looked_at = [each for each in objects if each.name not in closed]
+    gone = [f"whatever changed at the source of {_listed(sorted(closed))}, which is not there"] if closed else []
+    cannot = "; ".join([*gone, *unseen(looked_at, deletes)])
+    when = datetime.fromisoformat(at).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"the target is right as of {when}" + (
+        f", but for: {cannot} (milepost verify finds these)" if cannot else ""
+    )

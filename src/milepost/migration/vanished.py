@@ -67,43 +67,43 @@ def _gone(store: BoundStore, route: Route, rows: Sequence[Mapped]) -> list[Mappe
 
 @dataclass(frozen=True, kw_only=True)
 class Left:
-    """Rows of an object that are in the target without a source row. ``rows`` None: nobody can tell how many.
+    """Rows of an object that are in the target without a source row; ``exact``: so many, otherwise so many or more.
 
     ``keys`` are the source keys of the first of them, where they are known.
     """
 
-    rows: int | None
+    rows: int
+    exact: bool = True
     keys: tuple[JSON, ...] = ()
 
     def as_json(self) -> JSON:
         return {**asdict(self), "keys": list(self.keys)}
 
+    @staticmethod
+    def of_json(found: JSON) -> Left:
+        return Left(**{**found, "keys": tuple(found["keys"])})
+
     def in_words(self, name: str) -> str:
         """What is told of them."""
-        if self.rows is None:
-            return f"{name}: rows may be gone at the source that are still in the target; milepost verify finds them"
-        what = "1 row is" if self.rows == 1 else f"{self.rows:,} rows are"
-        shown = ", ".join(", ".join(map(str, key)) for key in self.keys)
-        more = " …" if len(self.keys) < self.rows and self.keys else ""
-        which = f": {shown}{more}" if shown else "; milepost verify finds them"
+        least = "" if self.exact else "at least "
+        what = f"{least}1 row is" if self.rows == 1 else f"{least}{self.rows:,} rows are"
+        shown = "; ".join(", ".join(map(str, key)) for key in self.keys)
+        more = "; …" if len(self.keys) < self.rows else ""
+        which = f": key {shown}{more}" if shown else " (milepost verify finds them)"
         return f"{name}: {what} gone at the source and still in the target{which}"
 
 
 def left_over(store: BoundStore, route: Route, ranges: Ranges, *, countable: bool) -> Left | None:
-    """What is to be reported where nothing is deleted; None where nothing is left over.
+    """What is to be reported where it is not deleted; None where nothing is known to be left over.
 
     ``countable``: whatever the table holds came from the object's ranges, so that what is more is left over.
     """
-    if not ranges.replaced:
+    if not ranges.replaced or isinstance(route.object.target, Sink):
         return None
     if route.keeps_keys:
-        rows = [
-            row for batches in pages(ranges.replaced, BATCHES) for row in store.mapped_by(route.object.name, batches)
-        ]
-        keys = tuple(readable(key) for key in source_keys(rows[:SHOWN]))
-        return Left(rows=len(rows), keys=keys) if rows else None
-    if not countable or isinstance(route.object.target, Sink):
-        return Left(rows=None)
+        return _known_left(store, route, ranges)
+    if not countable:
+        return Left(rows=ranges.fewer, exact=False) if ranges.fewer else None
     key = route.object.target_key
     with closing(route.target.comparing(key, key)) as comparing:
         more = comparing.count() - sum(each.held for each in ranges)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
 from milepost.jobs.intent import INTENT
+from milepost.jobs.lease import Run
 from milepost.jobs.state import JSON, Record, State
 from milepost.jobs.store import Store
 from milepost.migration.object import Object
@@ -15,10 +16,11 @@ from milepost.migration.pin import Pin, recorded
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """The checkpoints by their paths, and the values that are remembered for the job and for each object."""
+    """The checkpoints by their paths, the values remembered for the job and each object, the runs, oldest first."""
 
     records: Mapping[str, Record] = field(default_factory=dict)
     values: Mapping[str, dict[str, JSON]] = field(default_factory=dict)
+    runs: Sequence[Run] = ()
 
     def record(self, name: str) -> Record:
         return self.records.get(name) or Record(path=name)
@@ -47,4 +49,5 @@ def known_of(store: Store | None, job: str, objects: Iterable[Object]) -> Known:
         return Known(
             records={record.path: record for record in store.checkpoints(job)},
             values={path: store.recall(job, path) for path in ("", *(each.name for each in objects))},
+            runs=store.runs(job),
         )

@@ -86,6 +86,9 @@ def run(
         settle_first(job, parameters, store_url(job, urls), openers)
         return start(partial(_body, job=job, given=parameters), reopen=False)
     with closing(migrating_of(job, urls, clock, openers, parameters)) as migrating:
+        migrating.recheck = recheck
+        if catch_up_limit is not None:
+            migrating.catch_up_limit = catch_up_limit
         look_first(job.name, store_url(job, urls), openers, emit)
         migrating.prepare(accept_changed, stop)
         for name, message in migrating.told.items():

@@ -1,0 +1,133 @@
+"""What is left to do once a pass has loaded its rows: links, rows that vanished, and those that went with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from milepost.jobs.checkpoint import Checkpoint
+from milepost.jobs.state import JSON
+from milepost.migration.deleting import Deleting
+from milepost.migration.object import Object
+from milepost.migration.orphaned import load_orphans
+from milepost.migration.passes import VANISHED
+from milepost.migration.ranges import Ranges
+from milepost.migration.table import Sink
+from milepost.migration.vanished import left_over, vanished
+from milepost.wiring.subjects import Subjects
+
+
+class Leavings:
+    """Of one pass. ``parts`` are the paths at which objects' rows were loaded, by the passes that are to be settled.
+
+    ``path`` gives the path of an object's part of this pass.
+    """
+
+    def __init__(self, subjects: Subjects, deletes: str, parts: Mapping[str, Object], number: str) -> None:
+        self.subjects = subjects
+        self.root = subjects.root
+        self.deletes = deletes
+        self.parts = parts
+        self.number = number
+        self.unsettled: list[str] = []  # what is to be settled once more objects are complete
+
+    def settle(self) -> int:
+        """Do it, and return how many rows were changed by it."""
+        self._set_links(self.parts)
+        changed = 0
+        if self.deletes == "apply":
+            touched = [each for each in self.subjects.objects if each in self.parts.values()]
+            changed = sum(self._delete(each) for each in reversed(touched))
+            counts = self._deletions()
+            if counts:
+                changed += sum(self._load_orphans(each, counts) for each in self.subjects.objects)
+        return changed
+
+    def report(self) -> None:
+        """Remember, for everybody to see, what is in the target without a source row."""
+        known = dict(self.root.recall().get(VANISHED) or {})
+        for each in dict.fromkeys(self.parts.values()):
+            with self.subjects.route(each) as route:
+                countable = self.subjects.is_sole_and_fresh(each)
+                left = left_over(self.root.store, route, self.subjects.ranges(each), countable=countable)
+            known[each.name] = None if left is None else left.as_json()
+        found = {name: left for name, left in known.items() if left is not None}
+        if found or self.root.recall().get(VANISHED):
+            self.root.replace(VANISHED, found)
+
+    def _path(self, each: Object) -> str:
+        return f"{each.name}/{self.number}"
+
+    # -- links
+
+    def _set_links(self, paths: Mapping[str, Object]) -> None:
+        for path, each in paths.items():
+            with self.subjects.route(each) as route:
+                if not route.later:
+                    continue
+                if self.subjects.is_linked(each):
+                    from milepost.migration.links import set_links
+
+                    self.subjects.started(f"{path}/links")
+                    set_links(self.root, route, path)
+                else:
+                    self.unsettled.append(path)
+
+    # -- rows that vanished
+
+    def _delete(self, each: Object) -> int:
+        if isinstance(each.target, Sink):
+            return 0
+        body = partial(self._delete_vanished, each=each)
+        return int(self.subjects.call(f"{self._path(each)}/deletes", body)["loaded"])
+
+    def _delete_vanished(self, checkpoint: Checkpoint, *, each: Object) -> JSON:
+        checkpoint.expect(None)
+        ranges = self.subjects.ranges(each)
+        if ranges.replaced and not any(one.rows for one in ranges):
+            checkpoint.tell(
+                f"the source of {each.name} holds no row any more: nothing is deleted for it, in case that is a mistake"
+            )
+            return {"loaded": 0}
+        self._forget_links(checkpoint, each, ranges)
+        with self.subjects.family() as family:
+            deleting = Deleting(checkpoint, family, each.name)
+            keyed = self.subjects.keyed(each)
+            for rows in vanished(checkpoint.store, family.routes[each.name], ranges, keyed):
+                deleting.delete(rows)
+        if checkpoint.counts.loaded:
+            what = "1 row" if checkpoint.counts.loaded == 1 else f"{checkpoint.counts.loaded:,} rows"
+            checkpoint.tell(f"deleted {what} that the source has no more")
+        return {"loaded": checkpoint.counts.loaded}
+
+    def _forget_links(self, checkpoint: Checkpoint, each: Object, ranges: Ranges) -> None:
+        """What batches that were read again wanted to have set later, where that is yet to come."""
+        with self.subjects.route(each) as route:
+            waits = bool(route.later) and not self.subjects.is_complete(each)
+        for path, seq in ranges.replaced if waits else ():
+            with checkpoint.transaction():
+                checkpoint.store.keep_links(path, seq, [])
+
+    # -- what went with them
+
+    def _deletions(self) -> dict[str, int]:
+        """The checkpoints of deletions that are to be settled, with how many batches each has."""
+        paths = dict.fromkeys([*self.parts, *map(self._path, self.parts.values())])
+        records = ((path, self.root.store.get(path)) for path in (f"{path}/deletes" for path in paths))
+        return {path: record.batches for path, record in records if record is not None and record.batches}
+
+    def _load_orphans(self, each: Object, deletes: Mapping[str, int]) -> int:
+        pin = self.subjects.pin(each)
+        if pin is None or isinstance(each.target, Sink) or not self.subjects.record(each).batches:
+            return 0
+        path = f"{self._path(each)}/again"
+        with self.subjects.route(each) as route:
+            loaded = self.subjects.call(path, partial(load_orphans, route=route, pin=pin, deletes=deletes))["loaded"]
+        self._set_links({path: each})
+        return int(loaded)
+
+
+def objects_of(paths: Iterable[str], objects: Iterable[Object]) -> dict[str, Object]:
+    """The objects to whose passes these paths belong."""
+    by_name = {each.name: each for each in objects}
+    return {path: by_name[name] for path in paths if (name := path.partition("/")[0]) in by_name}

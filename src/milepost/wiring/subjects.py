@@ -1,0 +1,159 @@
+"""The objects of a migration as a pass over them finds them: their routes, pins, and what their ledgers vouch for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from milepost.errors import PlanError
+from milepost.jobs.checkpoint import Checkpoint
+from milepost.jobs.state import JSON, Record, State
+from milepost.migration.again import ranges_of
+from milepost.migration.definition import definition
+from milepost.migration.deleting import Family
+from milepost.migration.fresh import fresh_of
+from milepost.migration.object import Object
+from milepost.migration.passes import reads_ranges
+from milepost.migration.pin import Pin, reads_otherwise, recorded
+from milepost.migration.ranges import Ranges
+from milepost.migration.route import Route
+from milepost.migration.sight import is_countable
+from milepost.migration.source import Source
+from milepost.wiring.known import Known
+
+Seen = TypeVar("Seen")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """What an attempt at a migration lends to the passes.
+
+    ``pins`` are those of the objects that are still to be moved, and ``routes`` theirs; ``open_route`` makes others.
+    ``read_from`` names the database that an object's rows come from.
+    """
+
+    objects: Sequence[Object]
+    known: Known
+    pins: dict[str, Pin]
+    routes: Mapping[str, Route]
+    open_route: Callable[[Object], Route]
+    read_from: Callable[[Object], str | None]
+
+
+class Subjects:
+    """All objects, in order; what is asked about them is asked at the job's own checkpoint, ``root``."""
+
+    def __init__(self, root: Checkpoint, attempt: Attempt) -> None:
+        self.root = root
+        self.attempt = attempt
+        self.objects = attempt.objects
+        self._routes: dict[str, Route] = {}
+        self._paths = set(attempt.known.records)
+        self.closed: set[str] = set()  # objects whose sources cannot be asked any more
+
+    # -- one object
+
+    @contextmanager
+    def route(self, each: Object) -> Iterator[Route]:
+        """The object's route, closed again after it."""
+        route = self._route(each)
+        try:
+            yield route
+        finally:
+            route.close()
+
+    @contextmanager
+    def family(self) -> Iterator[Family]:
+        """The routes of all, closed again after it."""
+        family = Family(routes={each.name: self._route(each) for each in self.objects})
+        try:
+            yield family
+        finally:
+            for route in family.routes.values():
+                route.close()
+
+    def _route(self, each: Object) -> Route:
+        """Without the trial: that is of rows that are yet to come."""
+        if each.name not in self._routes:
+            given = self.attempt.routes.get(each.name)
+            self._routes[each.name] = replace(given, trial=None) if given else self.attempt.open_route(each)
+        return self._routes[each.name]
+
+    def pin(self, each: Object) -> Pin | None:
+        return self.attempt.pins.get(each.name) or recorded(self.root.recall(), each)
+
+    def record(self, each: Object) -> Record:
+        return self.root.store.get(each.name) or Record(path=each.name)
+
+    def is_complete(self, each: Object) -> bool:
+        return self.record(each).state is State.COMPLETE
+
+    def can_be_looked_at(self, each: Object) -> bool:
+        """Whether the source can tell of its ranges, and is the one that they were read from."""
+        pin = self.pin(each)
+        if pin is None or not is_countable(each):
+            return False
+        record = self.record(each)
+        half_done = record.state in {State.STARTED, State.FAILED} and record.batches > 0 and each.undo is None
+        same = not reads_otherwise(pin, definition(each, self.attempt.read_from(each)))
+        return same and (half_done or record.state is State.COMPLETE)
+
+    def call(self, path: str, body: Callable[[Checkpoint], JSON]) -> JSON:
+        """Call the checkpoint at that path, from the root."""
+        self.started(path)
+        return self.root.call(path, body)
+
+    def look(self, each: Object, ask: Callable[[Source], Seen]) -> Seen | None:
+        """What the object's source says; None where it cannot be asked.
+
+        It may be gone once the object is complete: then that is told at the end.
+        """
+        if not self.can_be_looked_at(each):
+            return None
+        try:
+            with self.route(each) as route:
+                return ask(route.source)
+        except PlanError:
+            if not self.is_complete(each):
+                raise
+            self.closed.add(each.name)
+            return None
+
+    # -- what the ledger says
+
+    def started(self, path: str) -> None:
+        """Note a path that this run made."""
+        self._paths.add(path)
+
+    def passes(self, each: Object) -> list[str]:
+        """The paths of the object's passes over ranges."""
+        return [path for path in self._paths if path != each.name and reads_ranges(path, each.name)]
+
+    def ranges(self, each: Object) -> Ranges:
+        return ranges_of(self.root.store, each.name, self.passes(each))
+
+    def end(self, each: Object) -> JSON:
+        """Up to where the object's rows were taken in."""
+        return self.ranges(each).end if self.passes(each) else self.record(each).position
+
+    def keyed(self, each: Object) -> dict[str, int]:
+        """The paths below the object whose batches are rows by their keys, with how many batches each has."""
+        below = [path for path in self._paths if path.startswith(f"{each.name}/") and not reads_ranges(path, each.name)]
+        records = ((path, self.root.store.get(path)) for path in below if not path.endswith("/links"))
+        return {path: record.batches for path, record in records if record is not None and record.batches}
+
+    def is_sole_and_fresh(self, each: Object) -> bool:
+        """Whether whatever its table holds came from this object's ranges, a target row for each that was loaded."""
+        place = (each.target.name, each.target.database)
+        others = [one for one in self.objects if one is not each and (one.target.name, one.target.database) == place]
+        fresh = fresh_of(self.root.store.recall(each.name), each)
+        return bool(fresh) and not others and each.on_duplicate != "last" and not self.keyed(each)
+
+    # -- links that are set later
+
+    def is_linked(self, each: Object) -> bool:
+        """Whether all rows are in that its links may point to."""
+        parents = [each.parents[columns] for columns in self._route(each).later]
+        return all(self.is_complete(one) for one in (each, *parents))
