@@ -194,10 +194,18 @@ def test_rejects_are_grouped_by_object_stage_and_reason(folder: Path) -> None:
 
     groups = {(each["object"], each["stage"], each["count"]) for each in told["groups"]}
     assert told["rejects"] == 18
-    assert groups == {("customer", "restructure", 2), ("invoice", "parent", 8)}
-    assert {"object": "customer", "stage": "restructure", "reason": "email has no @", "count": 2, "key": [7]} in told[
-        "groups"
-    ]
+    assert groups == {("customer", "restructure", 2), ("invoice", "parent", 16)}
+    assert {
+        "object": "customer",
+        "stage": "restructure",
+        "reason": "email has no @",
+        "count": 2,
+        "keys": [[7], [8]],
+    } in told["groups"]
+    (waiting,) = (each for each in told["groups"] if each["object"] == "invoice")
+    assert waiting["reason"] == "no customer with no …; customer … was rejected: email has no @"
+    assert waiting["keys"] == [[6], [7], [46]]
+    assert "6; 7; 46; …" in people
     assert "crm: 18 rejected" in people
 
 
@@ -220,9 +228,11 @@ def test_the_reason_of_a_reject_shows_no_password_and_its_content_is_exact(folde
 def test_rejects_of_one_object_and_a_limit(folder: Path) -> None:
     milepost(folder, "run", "crm.py")
 
-    told = milepost(folder, "rejects", "--object", "invoice", "--limit", "1", "crm.py", "--json").document
+    told = milepost(folder, "rejects", "--object", "invoice", "crm.py", "--json").document
+    limited = milepost(folder, "rejects", "--limit", "1", "crm.py", "--json").document
 
-    assert (told["rejects"], len(told["groups"]), told["more_groups"]) == (16, 1, 1)
+    assert (told["rejects"], len(told["groups"]), told["more_groups"]) == (16, 1, 0)
+    assert (limited["rejects"], limited["groups"], limited["more_groups"]) == (18, told["groups"], 1)
 
 
 def test_rejects_of_an_object_that_is_none_name_the_near_one(folder: Path) -> None:

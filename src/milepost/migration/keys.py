@@ -126,6 +126,14 @@ def shown(key: Sequence[Any]) -> str:
     return parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
 
 
+def readable_key(position: JSON) -> JSON:
+    """What ``encode`` made, readable; anything else as it is."""
+    try:
+        return readable(decode(position)) if isinstance(position, list) else position
+    except (KeyError, ValueError, AttributeError):
+        return position
+
+
 def readable(value: Any) -> JSON:
     """Any value of a row as JSON for people: what JSON does not have is text."""
     if value is None or isinstance(value, bool | int | str):
