@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 
-from milepost.errors import Fatal
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.intent import Forgotten, Intent
 from milepost.jobs.ledger import Counts, RejectedRow
@@ -16,7 +15,7 @@ from milepost.migration.check import check_columns
 from milepost.migration.fresh import fresh_of, note_fresh
 from milepost.migration.keys import canonical, decode, encode, highest, readable
 from milepost.migration.laid import Outcome
-from milepost.migration.limit import allowed, stay_rejected
+from milepost.migration.limit import allowed, too_many
 from milepost.migration.load import Loader
 from milepost.migration.pin import Pin
 from milepost.migration.restructure import Apply, Restructured, Unmoved, picker, rename, restructure, torn, without
@@ -67,7 +66,8 @@ class Batches:
         self.fresh: bool = self._look_whether_fresh() if fresh is None and not again else bool(fresh)
         # Nothing is taken for granted of an earlier run. Where the last of several rows with one key wins, rows may
         # well be there already, and those that go in a second time change nothing.
-        self.proved = again or not fresh or route.object.on_duplicate == "last"
+        # And a row without a key has a new id, or the one that it had.
+        self.proved = again or not fresh or route.object.on_duplicate == "last" or route.object.is_mapped
         self._apply = self._applied()
 
     def recover(self) -> None:
@@ -258,19 +258,9 @@ class Batches:
     def _check_limit(self, read: int, rejects: list[RejectedRow]) -> None:
         before = self.checkpoint.counts
         limit = allowed(self.route.max_rejects, self.pin.rows if self.pin.rows is not None else before.read + read)
-        if before.rejected + len(rejects) <= limit:
-            return
-        self.way.confirm()
-        first = rejects[0]
-        key = ", ".join(map(str, readable(decode(first.key))))
-        raise Fatal(
-            f"{self.route.object.name}: batch {first.seq} was not committed, since"
-            f" {before.rejected + len(rejects)} rows are rejected and {limit} are allowed."
-            f" The first of this batch, key {key}, stage {first.stage}: {first.reason}",
-            hint="Mend the data or the function, or allow rejects (max_rejects=100, or a share such as"
-            ' max_rejects="2%"), and run the same command again.'
-            + stay_rejected(self.route.object.name, before.rejected),
-        )
+        if before.rejected + len(rejects) > limit:
+            self.way.confirm()
+            raise too_many(self.route.object.name, before.rejected, rejects, limit)
 
     def _prove_fresh(self, batch: Restructured) -> None:
         """The rows to come must not be there yet. Where rows and checkpoint commit together, they cannot be."""

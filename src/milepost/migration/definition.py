@@ -22,8 +22,12 @@ from milepost.jobs.state import JSON
 from milepost.migration.object import Object
 from milepost.migration.table import Query, Rows, Sink, Table
 
+Later = frozenset[tuple[str, ...]]
+"""The columns of parents that are set once all rows are in."""
+NONE_LATER: Later = frozenset()
 
-def definition(each: Object, database: str | None = None) -> JSON:
+
+def definition(each: Object, database: str | None = None, later: Later = NONE_LATER) -> JSON:
     """The object's definition as JSON: what it reads and writes, its parents, its function.
 
     ``database`` names the one that is read, without user or password: half of one and half of another is no migration.
@@ -40,6 +44,8 @@ def definition(each: Object, database: str | None = None) -> JSON:
     }
     if each.validate is not None:  # left out otherwise: as it was pinned before there were models
         declared["validate"] = model_text(each.validate)
+    if later:
+        declared["later"] = sorted(", ".join(columns) for columns in later)
     return json.loads(json.dumps(declared))  # as it will be read back, so that equal means unchanged
 
 

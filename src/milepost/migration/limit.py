@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from milepost.errors import PlanError
+from milepost.errors import Fatal, PlanError
+from milepost.jobs.ledger import RejectedRow
+from milepost.migration.keys import decode, readable
 
 
 def allowed(max_rejects: int | str, rows: int) -> int:
@@ -29,3 +32,15 @@ def stay_rejected(name: str, rejected: int) -> str:
         return ""
     stay = "1 row rejected before stays" if rejected == 1 else f"{rejected:,} rows rejected before stay"
     return f" The {stay} rejected, whatever is mended, unless the object is rewound (milepost rewind FILE {name})."
+
+
+def too_many(name: str, before: int, rejects: Sequence[RejectedRow], limit: int) -> Fatal:
+    """The error of a batch whose rejects, with those ``before``, are more than ``limit``. ``name`` is who moves it."""
+    first = rejects[0]
+    key = ", ".join(map(str, readable(decode(first.key))))
+    return Fatal(
+        f"{name}: batch {first.seq} was not committed, since {before + len(rejects)} rows are rejected and {limit} are"
+        f" allowed. The first of this batch, key {key}, stage {first.stage}: {first.reason}",
+        hint="Mend the data or the function, or allow rejects (max_rejects=100, or a share such as"
+        ' max_rejects="2%"), and run the same command again.' + stay_rejected(name, before),
+    )

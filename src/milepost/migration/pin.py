@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from milepost.errors import DefinitionChanged
 from milepost.jobs.state import JSON, State
-from milepost.migration.definition import definition, difference
+from milepost.migration.definition import NONE_LATER, Later, definition, difference
 from milepost.migration.keys import encode
 from milepost.migration.limit import stay_rejected
 from milepost.migration.object import Object
@@ -45,11 +45,13 @@ def recorded(values: dict[str, JSON], each: Object) -> Pin | None:
     return None if found is None else Pin(**found)
 
 
-def freeze(each: Object, source: Source, database: str | None) -> Pin:
-    """Look at the source as it is now. ``database`` says which one it is."""
+def freeze(each: Object, source: Source, database: str | None, later: Later = NONE_LATER) -> Pin:
+    """Look at the source as it is now. ``database`` says which one it is, ``later`` which parents are set later."""
     highest = source.highest()
     rows = source.count(highest)
-    return Pin(definition=definition(each, database), end=None if highest is None else encode(highest), rows=rows)
+    return Pin(
+        definition=definition(each, database, later), end=None if highest is None else encode(highest), rows=rows
+    )
 
 
 def reads_otherwise(pin: Pin, now: JSON) -> bool:
@@ -58,16 +60,23 @@ def reads_otherwise(pin: Pin, now: JSON) -> bool:
 
 
 def check_definition(
-    each: Object, state: State, pin: Pin | None, database: str | None, *, accepted: bool, rejected: int = 0
+    each: Object,
+    state: State,
+    pin: Pin | None,
+    database: str | None,
+    *,
+    accepted: bool,
+    rejected: int = 0,
+    later: Later = NONE_LATER,
 ) -> str | None:
     """What to tell of a complete object that is declared otherwise now; None where there is nothing to tell.
 
     ``database`` is the one that its source is in now. ``accepted``: a half-done one may go on under the new definition.
-    ``rejected``: how many of its rows are rejected durably.
+    ``rejected``: how many of its rows are rejected durably. ``later`` are the parents that are set later.
 
     Raises DefinitionChanged, with the difference and the ways out, where the object is half done.
     """
-    changes = difference(pin.definition, definition(each, database)) if pin is not None else ""
+    changes = difference(pin.definition, definition(each, database, later)) if pin is not None else ""
     if pin is None or not changes or state is State.PENDING:
         return None
     if state in HALF_DONE and pin.definition["source"]["key"] != list(each.source_key):

@@ -64,11 +64,15 @@ class Edge:
 
 @dataclass(frozen=True, kw_only=True)
 class Orphan:
-    """A row without one of its parents: its index among those given, and those parents, each with its key as JSON."""
+    """A row without one of its parents: its index among those given, and those parents, each with its key as JSON.
+
+    ``columns`` are those that hold the keys of parents that are not there.
+    """
 
     index: int
     reason: str
     parents: JSON
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,12 +127,18 @@ def parent_key(edge: Edge, value: Any) -> Key | None:
 
 
 def link_value(edge: Edge, values: Row) -> JSON:
-    """What a link says of one later parent: its key, None for none, a text in a dict for what can be no key."""
+    """What a link says of one later parent: its key, None for none, a text in a dict for what can be no key.
+
+    Of several columns with NULL in one the others are kept, though they name no parent.
+    """
+    value = values[0] if len(edge.columns) == 1 else values
     try:
-        key = parent_key(edge, values[0] if len(values) == 1 else values)
+        key = parent_key(edge, value)
+        if key is None and len(edge.columns) > 1 and any(part is not None for part in values):
+            return [None if part is None else encode([part])[0] for part in values]
         return None if key is None else encode(key)
     except (OddKey, Fatal):
-        return {ODD: repr(values[0] if len(values) == 1 else values)}
+        return {ODD: repr(value)}
 
 
 class OddKey(Exception):
@@ -159,11 +169,11 @@ def _resolve_one(
     absent: dict[Any, _Lost] = {}
     for value in set(values):
         try:
-            key = value if len(places) > 1 else parent_key(edge, value)
+            key = parent_key(edge, value)
         except OddKey:
             absent[value] = _Lost(edge=edge, reason=edge.odd(repr(value)))
         else:
-            if key is not None and None not in key:
+            if key is not None:
                 keys[value] = key
     found = dict(zip(keys, look_up(edge, list(keys.values()), lookup) if keys else [], strict=True))
     absent |= {
@@ -216,6 +226,7 @@ def _orphan(index: int, lost: Sequence[_Lost]) -> Orphan:
         index=index,
         reason="; ".join(one.reason for one in lost),
         parents=[[one.edge.parent.name, key_as_json(one.key)] for one in lost if one.key is not None] or None,
+        columns=tuple(name for one in lost for name in one.edge.columns),
     )
 
 
