@@ -91,7 +91,10 @@ def check_copy(each: Object, source: Description, target: Description) -> None:
     check_columns(each, target, tuple(names))
     if target.takes_any:
         return
+    ids = {name for columns, parent in each.parents.items() if parent.target_id is not None for name in columns}
     for target_name, source_name in names.items():
+        if target_name in ids:
+            continue  # it comes to hold something else than the source has
         one, other = source.column(source_name), target.column(target_name)
         assert one is not None and other is not None  # noqa: PT018, S101 - looked up just above
         if reason := refusal(one, other):
