@@ -21,10 +21,11 @@ from milepost.migration.check import check_copy, check_declaration, check_store,
 from milepost.migration.definition import definition
 from milepost.migration.gather import BatchLimits
 from milepost.migration.keys import decode
+from milepost.migration.links import set_links
 from milepost.migration.migration import Migration, OwnStep
 from milepost.migration.move import move
 from milepost.migration.object import Object, Undo
-from milepost.migration.order import in_order
+from milepost.migration.order import Ordered, in_order
 from milepost.migration.pin import Pin, check_definition, freeze, name_of, reads_otherwise, recorded
 from milepost.migration.plan import Plan
 from milepost.migration.route import Route
@@ -32,6 +33,7 @@ from milepost.migration.table import Rows
 from milepost.migration.trial import Trial
 from milepost.wiring.emptied import find_emptied, judge
 from milepost.wiring.known import Known, known_of
+from milepost.wiring.later import why_not_later
 from milepost.wiring.openers import Openers
 from milepost.wiring.places import Places
 from milepost.wiring.planning import plan_object
@@ -56,6 +58,7 @@ class Migrating:
         self.openers = openers
         self.places = Places(source=source, target=target, store=store)
         self.clock = clock
+        self.ordered = Ordered(objects=[])
         self.objects: list[Object] = []
         self.known = Known()
         self.routes: dict[str, Route] = {}
@@ -66,7 +69,8 @@ class Migrating:
     def look(self) -> None:
         """Order the objects, and see what the store knows of them. Writes nothing; raises PlanError."""
         check_declaration(self.migration)
-        self.objects = in_order(self.migration.objects)
+        self.ordered = in_order(self.migration.objects, self._why_not_later)
+        self.objects = self.ordered.objects
         self.places.check(self.migration.name, self.objects)
         self._look_into_store()
         self.migration.parameters.settle(self.parameters, self.known.values.get("", {}).get(PARAMETERS))
@@ -94,6 +98,7 @@ class Migrating:
         """Whether something is still to be done, also when the job was complete before something was added to it."""
         steps = [*self.migration.first, *self.migration.between, *self.migration.last]
         names = [each.name for each in self.objects] + [step.name for step in steps]
+        names += [f"{each.name}/links" for each in self.objects if self.ordered.later_of(each)]
         return not self.known.are_complete(names)
 
     def main(self, checkpoint: Checkpoint) -> JSON:
@@ -111,6 +116,7 @@ class Migrating:
             body = partial(self._move, name=each.name, pin=pins.get(each.name))
             undo = None if each.undo is None else partial(self._undo, each=each, undo=each.undo)
             checkpoint.call(each.name, body, rollback=undo)
+            self._set_links(checkpoint, each)
             _call_all(checkpoint, [step for step in self.migration.between if step.after is each])
         _call_all(checkpoint, self.migration.last)
 
@@ -145,7 +151,8 @@ class Migrating:
         accepted = each.name in self.accepted
         progress, pin, place = self.known.progress(each), self.known.pinned(each), self.places.read_from(each)
         rejected = self.known.record(each.name).counts.rejected
-        told = check_definition(each, progress, pin, place, accepted=accepted, rejected=rejected)
+        later = self.ordered.later_of(each)
+        told = check_definition(each, progress, pin, place, accepted=accepted, rejected=rejected, later=later)
         if told:
             self.told[each.name] = told
 
@@ -165,6 +172,7 @@ class Migrating:
             max_rejects=self.migration.max_rejects if own is None else own,
             clock=self.clock,
             accepted=each.name in self.accepted,
+            later=self.ordered.later_of(each),
             source_of=lambda other: self.openers.source(other, places.source),
             outside=self.openers.outside(each, places.target, self.migration.name) if places.is_outside(each) else None,
         )
@@ -201,12 +209,13 @@ class Migrating:
 
     def _pin_object(self, each: Object, pin: Pin | None) -> Pin:
         """The pin as recorded; frozen anew where the object has not begun, or was changed to read other rows."""
-        now, source = definition(each, self.places.read_from(each)), self.routes[each.name].source
+        later, source = self.ordered.later_of(each), self.routes[each.name].source
+        now = definition(each, self.places.read_from(each), later)
         if pin is not None and pin.definition == now:
             return pin
         if pin is None or self.known.progress(each) is State.PENDING or reads_otherwise(pin, now):
             try:
-                return freeze(each, source, self.places.read_from(each))
+                return freeze(each, source, self.places.read_from(each), later)
             finally:
                 source.close()
         return Pin(definition=now, end=pin.end, rows=pin.rows)
@@ -218,6 +227,18 @@ class Migrating:
             return move(checkpoint, self.routes[name], pin)
         finally:
             close(self.routes[name])
+
+    def _set_links(self, checkpoint: Checkpoint, complete: Object) -> None:
+        """The second pass over those objects whose later parents are all there now."""
+        for each in self.ordered.due(complete):
+            route = self.routes.get(each.name) or self.route(each)
+            try:
+                set_links(checkpoint, route, each.name)
+            finally:
+                route.close()
+
+    def _why_not_later(self, each: Object, columns: tuple[str, ...]) -> str | None:
+        return why_not_later(each, columns, self.openers, self.places)
 
     def _undo(self, checkpoint: Checkpoint, *, each: Object, undo: Undo) -> None:
         """The user's rollback, behind whose back no earlier run may commit any more."""
