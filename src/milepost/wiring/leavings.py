@@ -8,6 +8,7 @@ from functools import partial
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.state import JSON
 from milepost.migration.deleting import Deleting
+from milepost.migration.links import set_links
 from milepost.migration.object import Object
 from milepost.migration.orphaned import load_orphans
 from milepost.migration.passes import VANISHED
@@ -66,8 +67,6 @@ class Leavings:
                 if not route.later:
                     continue
                 if self.subjects.is_linked(each):
-                    from milepost.migration.links import set_links
-
                     self.subjects.started(f"{path}/links")
                     set_links(self.root, route, path)
                 else:
