@@ -9,18 +9,17 @@ import pytest
 
 from milepost.connectors.sql.postgres.target import PostgresTarget
 from milepost.databases.postgres import connect
-from milepost.migration.target import Loaded, Loading, Parent
+from milepost.migration.target import Loaded, Loading
 
 pytestmark = pytest.mark.every_postgres
 
-BOSS = Parent(object="Person", columns=("boss",), table="person", key=("id",))
 TABLE = """
 CREATE TABLE person (id int PRIMARY KEY, boss int REFERENCES person, pay int CHECK (pay < 100), name text UNIQUE)
 """
 
 
 def load(url: str, rows: list[tuple[Any, ...]], **how: bool) -> Loaded:
-    loading = Loading(columns=("id", "boss", "pay", "name"), key=("id",), parents=(BOSS,), **how)
+    loading = Loading(columns=("id", "boss", "pay", "name"), key=("id",), **how)
     with connect(url) as connection, connection.transaction():
         loaded = PostgresTarget(url, name="person", key=("id",)).load(connection, rows, loading)
     assert loaded.loaded + loaded.unchanged + len(loaded.refused) == len(rows)

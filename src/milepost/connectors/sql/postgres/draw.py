@@ -11,6 +11,7 @@ from milepost.connectors.sql.postgres.fault import faults
 from milepost.connectors.sql.postgres.loaders import use_exact_loaders
 from milepost.connectors.sql.postgres.shape import Shape
 from milepost.errors import Fatal, PlanError
+from milepost.migration.description import Kind
 
 MAKES = """
 SELECT a.attidentity <> '', a.attgenerated <> '', coalesce(
@@ -22,6 +23,13 @@ WHERE a.attrelid = %s AND a.attname = %s
 DRAW = """
 WITH drawn AS (SELECT place, ({})::{} AS value FROM generate_series(1, {}) AS n(place))
 SELECT value, EXISTS (SELECT FROM {} AS t WHERE t.{} = drawn.value) FROM drawn ORDER BY place
+"""
+# Of numbers in a row, all are free if there is none from the first to the last: one look instead of many.
+DRAW_IN_ROW = """
+WITH drawn AS (SELECT place, ({})::{} AS value FROM generate_series(1, {}) AS n(place)),
+there AS (SELECT t.{} AS value FROM {} AS t
+          WHERE t.{} BETWEEN (SELECT min(value) FROM drawn) AND (SELECT max(value) FROM drawn))
+SELECT value, value IN (SELECT value FROM there) FROM drawn ORDER BY place
 """
 SEQUENCE = "nextval("
 ROUNDS = 100  # in vain, after which values made at random are taken for used up
@@ -59,12 +67,12 @@ def _evaluate(
     connection: psycopg.Connection[Any], shape: Shape, column: str, expression: str, count: int
 ) -> list[tuple[Any, bool]]:
     """Values, all different, each with whether the table holds it. Raises PlanError where they come out the same."""
-    result = shape.result(column)
-    # Two of them at least: a default that gives the same to every row shows only so.
-    size = sql.Literal(count if expression.startswith(SEQUENCE) else max(2, count))
-    query = sql.SQL(DRAW).format(
-        sql.SQL(expression), sql.SQL(result.bare), size, shape.relation.identifier, sql.Identifier(column)
-    )
+    result, table, name = shape.result(column), shape.relation.identifier, sql.Identifier(column)
+    makes, type_name = sql.SQL(expression), sql.SQL(result.bare)
+    if expression.startswith(SEQUENCE) and shape.column(column).kind is Kind.INTEGER:
+        query = sql.SQL(DRAW_IN_ROW).format(makes, type_name, sql.Literal(count), name, table, name)
+    else:  # two of them at least: a default that gives the same to every row shows only so
+        query = sql.SQL(DRAW).format(makes, type_name, sql.Literal(max(2, count)), table, name)
     with connection.cursor() as cursor:
         use_exact_loaders(cursor, [result.loads])
         found = cursor.execute(query, prepare=False).fetchall()

@@ -1,4 +1,4 @@
-"""Load rows through a temporary table: to find their parents, and to meet rows that are there already."""
+"""Load rows through a temporary table, to meet rows that are there already."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from milepost.connectors.sql.fit import Fitted
 from milepost.connectors.sql.isolate import RowRefused, isolate
 from milepost.connectors.sql.postgres.copy import CHECK, DUPLICATE, NOT_INSERTED, NOT_WRITTEN, copy_rows, refusal
 from milepost.connectors.sql.postgres.fault import fault, is_rows
-from milepost.connectors.sql.postgres.parents import missing
 from milepost.connectors.sql.postgres.relation import Relation
 from milepost.connectors.sql.postgres.statements import Statements, with_parameters
 from milepost.migration.description import Column
@@ -41,21 +40,9 @@ def load_staged(
     columns: tuple[Column, ...],
     fitted: Fitted,
     loading: Loading,
-    *,
-    parents: Mapping[str, Relation],
 ) -> Loaded:
-    """Stage the rows, refuse those without a parent, and insert or upsert the others.
-
-    ``parents`` are the tables of the parents by name.
-    """
-    rows = [(place, *row) for place, row in zip(fitted.places, fitted.rows, strict=True)]
-    stage = Stage(connection, relation, columns, loading)
-    refused = [*fitted.refused, *stage.fill(rows)]
-    refused += stage.refuse_orphans({row[0]: row[1:] for row in rows} if loading.parents else {}, parents)
-    bad = {one.index for one in refused}
-    moved = stage.move([row[0] for row in rows if row[0] not in bad])
-    every = sorted([*refused, *moved.refused], key=lambda one: one.index)
-    return Loaded(loaded=moved.loaded, unchanged=moved.unchanged, refused=tuple(every))
+    """Stage the rows, and insert or upsert them."""
+    return Stage(connection, relation, columns, loading).load(fitted)
 
 
 class Stage:
@@ -75,9 +62,17 @@ class Stage:
         self.table = sql.Identifier("pg_temp", self.name)
         self.statements = Statements(self.table, relation, columns, loading)
         self.inserts_only = loading.fresh and not loading.last_wins
-        self.is_own_parent = False
         self._holders: dict[int, int] = {}
         self._alike: set[int] = set()
+
+    def load(self, fitted: Fitted) -> Loaded:
+        """Bring the rows into the stage, and from there into the table."""
+        rows = [(place, *row) for place, row in zip(fitted.places, fitted.rows, strict=True)]
+        refused = [*fitted.refused, *self.fill(rows)]
+        bad = {one.index for one in refused}
+        moved = self.move([row[0] for row in rows if row[0] not in bad])
+        every = sorted([*refused, *moved.refused], key=lambda one: one.index)
+        return Loaded(loaded=moved.loaded, unchanged=moved.unchanged, refused=tuple(every))
 
     def fill(self, rows: Sequence[Row]) -> list[Refused]:
         """Copy the rows in, each behind its index; returns those that are refused."""
@@ -86,27 +81,6 @@ class Stage:
         if is_new:  # once: the planner then knows what to expect of every batch
             self.connection.execute(sql.SQL("ANALYZE {}").format(self.table))
         return [Refused(index=rows[one.index][0], stage=one.stage, reason=one.reason) for one in found]
-
-    def refuse_orphans(self, rows: Mapping[int, Row], parents: Mapping[str, Relation]) -> list[Refused]:
-        """Take the rows whose parents are not there out of the stage.
-
-        A row of this object may be the parent of another one in the same batch; when it is refused, so is its child.
-        """
-        self.is_own_parent = any(table.oid == self.relation.oid for table in parents.values())
-        refused: dict[int, str] = {}
-        again = True
-        while again:
-            found: dict[int, list[str]] = {}
-            for parent in self.loading.parents:
-                table = parents[parent.table]
-                query = self.statements.orphans(parent, table.identifier, within=table.oid == self.relation.oid)
-                for (index,) in self.connection.execute(query):
-                    found.setdefault(index, []).append(missing(parent, self.loading, rows[index]))
-            if found:
-                self.execute(self.statements.forget(), [list(found)])
-            refused |= {index: "; ".join(reasons) for index, reasons in found.items()}
-            again = bool(found) and self.is_own_parent
-        return [Refused(index=index, stage="parent", reason=reason) for index, reason in refused.items()]
 
     def move(self, indexes: Sequence[int]) -> Moved:
         """Insert or upsert the staged rows of these indexes: by one statement, or where that fails by slices."""
@@ -129,7 +103,7 @@ class Stage:
         done: list[Moved] = []
         while indexes:
             moved, early = self._move_each(indexes, groups)
-            if len(early) == len(indexes) or not (self.is_own_parent or self.relation.waits):
+            if len(early) == len(indexes) or not self.relation.waits:
                 early = set()
             elif self.loading.last_wins:  # a row with the same key may be in by now, and counts
                 early = early.difference(groups)

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from milepost.connectors.sql.postgres.relation import Relation
 from milepost.migration.description import Column, Kind
-from milepost.migration.target import Loading, Parent
+from milepost.migration.target import Loading
 
 ROW = sql.Identifier("milepost_row")
 RANGE = sql.SQL("s.milepost_row BETWEEN %(low)s AND %(high)s AND s.milepost_row <> ALL (%(out)s::integer[])")
@@ -183,20 +183,6 @@ class Statements:
         return sql.SQL(
             "SELECT s.milepost_row FROM {} AS s WHERE {} AND EXISTS (SELECT FROM {} AS t WHERE {}{})"
         ).format(self.stage, SOME, self.target, self._same_key(), like)
-
-    def orphans(self, parent: Parent, table: sql.Identifier, *, within: bool) -> sql.Composed:
-        """The staged rows whose parent is not there; ``within``: it may also be staged."""
-        present = sql.SQL(" AND ").join(
-            sql.SQL("s.{} IS NOT NULL").format(sql.Identifier(name)) for name in parent.columns
-        )
-        places = [table, self.stage] if within else [table]
-        missing = sql.SQL(" AND ").join(
-            sql.SQL("NOT EXISTS (SELECT FROM {} AS p WHERE {})").format(
-                place, equal("p", parent.key, "s", parent.columns)
-            )
-            for place in places
-        )
-        return sql.SQL("SELECT s.milepost_row FROM {} AS s WHERE {} AND {}").format(self.stage, present, missing)
 
     def _update(self) -> sql.Composed:
         return sql.SQL("UPDATE {} AS t SET {} FROM {} AS s WHERE {} AND {} AND {} RETURNING s.milepost_row").format(

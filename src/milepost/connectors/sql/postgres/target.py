@@ -8,14 +8,13 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from milepost.connectors.sql.fit import Fitted, without
+from milepost.connectors.sql.fit import Fitted
 from milepost.connectors.sql.postgres.compare import PostgresComparing
 from milepost.connectors.sql.postgres.copy import copy_rows
 from milepost.connectors.sql.postgres.delete import delete_rows
 from milepost.connectors.sql.postgres.draw import draw
 from milepost.connectors.sql.postgres.fault import faults
 from milepost.connectors.sql.postgres.find import find_referring, find_rows
-from milepost.connectors.sql.postgres.parents import find_orphans
 from milepost.connectors.sql.postgres.relation import Relation
 from milepost.connectors.sql.postgres.shape import Shape, look
 from milepost.connectors.sql.postgres.stage import load_staged
@@ -54,13 +53,9 @@ class PostgresTarget:
         shape = self._known(connection)
         columns, fitted = shape.fit(rows, loading)
         with faults(f"loading {self.name}"):
-            parents = self._tables(connection, loading)
-            relation = shape.relation
-            if loading.fresh and not loading.last_wins and all(each.oid != relation.oid for each in parents.values()):
-                orphans = find_orphans(connection, columns, fitted, loading, parents)
-                if orphans is not None:
-                    return _load_directly(connection, relation, without(fitted, orphans), loading)
-            return load_staged(connection, relation, columns, fitted, loading, parents=parents)
+            if loading.fresh and not loading.last_wins:
+                return _load_directly(connection, shape.relation, fitted, loading)
+            return load_staged(connection, shape.relation, columns, fitted, loading)
 
     def update(self, connection: Any, rows: Sequence[Row], loading: Loading) -> Loaded:
         shape = self._known(connection)
@@ -100,9 +95,6 @@ class PostgresTarget:
         if name not in self._shapes:
             self._shapes[name] = look(connection, name)
         return self._shapes[name]
-
-    def _tables(self, connection: psycopg.Connection[Any], loading: Loading) -> dict[str, Relation]:
-        return {parent.table: self._known(connection, parent.table).relation for parent in loading.parents}
 
 
 def _load_directly(connection: psycopg.Connection[Any], relation: Relation, fitted: Fitted, loading: Loading) -> Loaded:

@@ -38,10 +38,4 @@ def update_staged(
     loading: Loading,
 ) -> Loaded:
     """Stage the rows, and update those that are there and really differ; refuse those that are not there."""
-    rows = [(place, *row) for place, row in zip(fitted.places, fitted.rows, strict=True)]
-    stage = _Update(connection, relation, columns, replace(loading, fresh=False))  # nothing is inserted
-    refused = [*fitted.refused, *stage.fill(rows)]
-    bad = {one.index for one in refused}
-    moved = stage.move([row[0] for row in rows if row[0] not in bad])
-    every = sorted([*refused, *moved.refused], key=lambda one: one.index)
-    return Loaded(loaded=moved.loaded, unchanged=moved.unchanged, refused=tuple(every))
+    return _Update(connection, relation, columns, replace(loading, fresh=False)).load(fitted)  # nothing is inserted
