@@ -19,6 +19,7 @@ from milepost.jobs.stop import Stop
 from milepost.migration.apart import end_earlier
 from milepost.migration.check import check_copy, check_declaration, check_store, check_target, look_ahead, try_out
 from milepost.migration.definition import definition
+from milepost.migration.duration import duration
 from milepost.migration.gather import BatchLimits
 from milepost.migration.keys import decode
 from milepost.migration.links import set_links
@@ -35,8 +36,10 @@ from milepost.wiring.emptied import find_emptied, judge
 from milepost.wiring.known import Known, known_of
 from milepost.wiring.later import why_not_later
 from milepost.wiring.openers import Openers
+from milepost.wiring.passes import LIMIT, Passes
 from milepost.wiring.places import Places
 from milepost.wiring.planning import plan_object
+from milepost.wiring.subjects import Attempt, Subjects
 
 
 class Migrating:
@@ -65,6 +68,8 @@ class Migrating:
         self.accepted: frozenset[str] = frozenset()
         self.told: dict[str, str] = {}
         self.warnings: dict[str, tuple[str, ...]] = {}
+        self.recheck = False  # look again at all ranges that are done, also of a job that is complete
+        self.catch_up_limit = LIMIT
 
     def look(self) -> None:
         """Order the objects, and see what the store knows of them. Writes nothing; raises PlanError."""
@@ -99,7 +104,7 @@ class Migrating:
         steps = [*self.migration.first, *self.migration.between, *self.migration.last]
         names = [each.name for each in self.objects] + [step.name for step in steps]
         names += [f"{each.name}/links" for each in self.objects if self.ordered.later_of(each)]
-        return not self.known.are_complete(names)
+        return self.recheck or not self.known.are_complete(names)
 
     def main(self, checkpoint: Checkpoint) -> JSON:
         """The body of the job."""
@@ -113,22 +118,37 @@ class Migrating:
                 checkpoint.foresee(each.name, pins[each.name].rows)
         _call_all(checkpoint, self.migration.first)
         for each in self.objects:
+            if self.known.are_complete([one.name for one in self.ordered.awaited(each)]):
+                self._set_links_of(checkpoint, each)  # before rows are looked at again, whose links are newer
+        passes = self._passes(checkpoint, pins)
+        passes.recheck(asked=self.recheck)
+        for each in self.objects:
             body = partial(self._move, name=each.name, pin=pins.get(each.name))
             undo = None if each.undo is None else partial(self._undo, each=each, undo=each.undo)
             checkpoint.call(each.name, body, rollback=undo)
-            self._set_links(checkpoint, each)
+            for one in self.ordered.due(each):
+                self._set_links_of(checkpoint, one)
             _call_all(checkpoint, [step for step in self.migration.between if step.after is each])
+        passes.catch_up(self.catch_up_limit)
         _call_all(checkpoint, self.migration.last)
+        passes.tell()
 
     def plan(self, store: str) -> Plan:
         """What ``main`` would do, for people."""
         places = self.places
         objects = tuple(
             replace(
-                plan_object(each, self.routes.get(each.name), places, self.known, self.told.get(each.name)),
+                plan_object(
+                    each,
+                    self.routes.get(each.name),
+                    places,
+                    self.known,
+                    self.told.get(each.name),
+                    self.objects[:place],
+                ),
                 warnings=self.warnings.get(each.name, ()),
             )
-            for each in self.objects
+            for place, each in enumerate(self.objects)
         )
         source = None if places.source is None else hide_password(places.source)
         target = None if places.target is None else hide_password(expand(places.target))
@@ -172,8 +192,9 @@ class Migrating:
             max_rejects=self.migration.max_rejects if own is None else own,
             clock=self.clock,
             accepted=each.name in self.accepted,
-            later=self.ordered.later_of(each),
             source_of=lambda other: self.openers.source(other, places.source),
+            deletes=self.migration.deletes,
+            later=self.ordered.later_of(each),
             outside=self.openers.outside(each, places.target, self.migration.name) if places.is_outside(each) else None,
         )
 
@@ -220,6 +241,18 @@ class Migrating:
                 source.close()
         return Pin(definition=now, end=pin.end, rows=pin.rows)
 
+    def _passes(self, checkpoint: Checkpoint, pins: dict[str, Pin]) -> Passes:
+        attempt = Attempt(
+            objects=self.objects,
+            known=self.known,
+            pins=pins,
+            routes=self.routes,
+            open_route=self.route,
+            read_from=self.places.read_from,
+        )
+        recheck_after = duration(self.migration.recheck_after, "recheck_after")
+        return Passes(Subjects(checkpoint, attempt), deletes=self.migration.deletes, recheck_after=recheck_after)
+
     def _move(self, checkpoint: Checkpoint, name: str, pin: Pin | None) -> JSON:
         if pin is None:
             raise Fatal(f"{name} was rewound while this run began", hint="Run the same command again.")
@@ -228,14 +261,11 @@ class Migrating:
         finally:
             close(self.routes[name])
 
-    def _set_links(self, checkpoint: Checkpoint, complete: Object) -> None:
-        """The second pass over those objects whose later parents are all there now."""
-        for each in self.ordered.due(complete):
-            route = self.routes.get(each.name) or self.route(each)
-            try:
+    def _set_links_of(self, checkpoint: Checkpoint, each: Object) -> None:
+        """The second pass over an object whose later parents are all there now."""
+        if self.ordered.later_of(each):
+            with closing(self.routes.get(each.name) or self.route(each)) as route:
                 set_links(checkpoint, route, each.name)
-            finally:
-                route.close()
 
     def _why_not_later(self, each: Object, columns: tuple[str, ...]) -> str | None:
         return why_not_later(each, columns, self.openers, self.places)
@@ -250,11 +280,8 @@ class Migrating:
 
 
 def close(route: Route) -> None:
-    """Close what the route itself opened. The store is then the last to close a SQLite file, and folds its WAL in."""
-    route.source.close()
-    route.target.close()
-    if route.outside is not None:
-        route.outside.close()
+    """Close what the route itself opened."""
+    route.close()
 
 
 def _call_all(checkpoint: Checkpoint, steps: list[OwnStep]) -> None:
