@@ -1,0 +1,55 @@
+"""Load the rows again with which a comparison found something wrong, and compare them once more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from milepost.jobs.bound_store import BoundStore
+from milepost.jobs.checkpoint import Checkpoint
+from milepost.jobs.state import JSON
+from milepost.migration.batches import Batches
+from milepost.migration.keys import unmap_key
+from milepost.migration.move import no_garbage_collection
+from milepost.migration.pin import Pin
+from milepost.migration.route import Route, way_of
+from milepost.migration.source import Key, Row, Source
+
+REPAIR = "repair"
+
+Pages = Callable[[], Iterator[tuple[int, list[Key]]]]
+"""Gives the keys that a comparison kept, page by page."""
+
+
+def repair(checkpoint: Checkpoint, route: Route, pin: Pin, pages: Pages) -> JSON:
+    """Load the rows of these pages again, as the source has them now, at a checkpoint of their own below the object.
+
+    A page that an earlier run did is passed over. Rows that are gone from the source stay as they are.
+    """
+    batches = Batches(checkpoint, route, pin, way_of(checkpoint, route), again=True)
+    batches.recover()
+    checkpoint.expect(None)
+    done = 0 if checkpoint.position is None else checkpoint.position["page"]
+    for page, keys in pages():
+        if page <= done:
+            continue
+        rows = route.source.find(keys)
+        if rows:
+            with no_garbage_collection():
+                batches.commit_again(rows, low=checkpoint.position, high={"page": page}, keys_only=True)
+    return None
+
+
+def pages_of(store: BoundStore, path: str, batches: int) -> Iterator[tuple[int, list[Key]]]:
+    """The source keys that the comparison at ``path`` kept, batch by batch."""
+    for seq in range(1, batches + 1):
+        kept = store.mapped_by(path, [(path, seq)])
+        if kept:
+            yield seq, [unmap_key(text)[0] for text, _ in kept]
+
+
+def read_pages(source: Source, pages: Pages, position: JSON) -> Iterator[tuple[JSON, list[Row]]]:
+    """The rows of the pages behind the position, each page with the position that it reaches."""
+    done = 0 if position is None else position["page"]
+    for page, keys in pages():
+        if page > done:
+            yield {"page": page}, source.find(keys)
