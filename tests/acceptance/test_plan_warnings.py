@@ -223,9 +223,7 @@ NOTES: dict[str, tuple[str, dict[str, str], list[str]]] = {
     "a column that is set later": (
         OWN_PARENT,
         with_ids(),
-        [
-            "boss is left NULL at first and set in a second pass, customer/links, when the rows of customer are all"
-        ],
+        ["boss is left NULL at first and set in a second pass, customer/links, when the rows of customer are all"],
     ),
     "a circle": (
         CIRCLE,
