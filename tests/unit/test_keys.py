@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from milepost.errors import Fatal
 from milepost.jobs.json_value import as_json
-from milepost.migration.keys import decode, encode, readable
+from milepost.migration.keys import canonical, decode, encode, highest, map_key, readable, unmap_key
 
 VALUES = st.one_of(
     st.integers(),
@@ -58,3 +58,42 @@ def test_any_row_is_readable_as_strict_json(value: Any) -> None:
     assert (
         json.dumps(json.loads(text)) == text
     )  # the text is the same again, though two lone surrogates read as one sign
+
+
+@given(st.integers(-(10**40), 10**40), st.integers(0, 9))
+def test_an_integral_number_is_one_key_whatever_its_type(number: int, zeros: int) -> None:
+    same = [number, Decimal(number), Decimal(f"{number}.{'0' * zeros}")]
+    if abs(number) < 2**53:
+        same.append(float(number))
+    assert {map_key((value, "a")) for value in same} == {f'[{number},"a"]'}
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=35), st.integers(0, 9))
+def test_a_decimal_is_one_key_whatever_zeros_end_it_and_no_digit_is_lost(value: Decimal, zeros: int) -> None:
+    longer = Decimal(f"{value:f}{'0' * zeros}")
+    assert map_key((value,)) == map_key((longer,))
+    assert (decode(canonical((value,))) or ())[0] == value
+
+
+@given(st.lists(VALUES, min_size=1, max_size=4).map(tuple), st.integers(0, 3))
+def test_a_mapped_key_is_read_back_equal_with_its_part(key: tuple[Any, ...], part: int) -> None:
+    assert unmap_key(map_key(key, part)) == (key, part)
+
+
+@given(st.lists(VALUES, min_size=1, max_size=4).map(tuple), st.lists(VALUES, min_size=1, max_size=4).map(tuple))
+def test_two_keys_are_mapped_as_one_only_if_they_are_equal(one: tuple[Any, ...], other: tuple[Any, ...]) -> None:
+    if map_key(one) == map_key(other):
+        assert one == other
+
+
+def test_a_part_has_a_key_of_its_own() -> None:
+    assert map_key(("C1",)) == '["C1"]'
+    assert map_key(("C1",), 2) == '["C1",{"part":2}]'
+
+
+def test_the_highest_value_is_pythons_and_none_where_values_have_no_order() -> None:
+    assert highest([None, 3, 7.5, None]) == encode([7.5])
+    assert highest([None]) is None
+    assert highest([]) is None
+    assert highest([1, "a"]) is None
+    assert highest([object()]) is None

@@ -86,8 +86,15 @@ def _plain_number(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < LONGEST:
-        return int(value) if value == value.to_integral_value() else value.normalize()
+        return int(value) if value == value.to_integral_value() else _without_zeros(value)
     return value
+
+
+def _without_zeros(value: Decimal) -> Decimal:
+    """1.10 as 1.1; unlike ``normalize`` it keeps every digit of a long one."""
+    sign, digits, exponent = value.as_tuple()
+    last = max(place for place, digit in enumerate(digits) if digit)
+    return Decimal((sign, digits[: last + 1], int(exponent) + len(digits) - last - 1))
 
 
 def _encode(value: Any) -> JSON:
