@@ -98,7 +98,11 @@ class Findings:
         )
 
     def as_json(self) -> JSON:
-        return {**asdict(self), "examples": [{**asdict(one), "columns": dict(one.columns)} for one in self.examples]}
+        return {**asdict(self), "examples": [{**asdict(one), "columns": _lists(one.columns)} for one in self.examples]}
+
+
+def _lists(columns: Mapping[str, Sequence[JSON]]) -> JSON:
+    return {name: list(pair) for name, pair in columns.items()}
 
 
 def recorded(found: JSON) -> Findings:
