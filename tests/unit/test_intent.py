@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost.jobs.intent import INTENT, Intent, Outcome, Settlement, recorded, settlement
+from milepost.jobs.intent import INTENT, Forgotten, Intent, Outcome, Settlement, recorded, settlement
 from milepost.jobs.ledger import Counts, RejectedRow
 from milepost.migration.batches import counts_of_both
 from milepost.migration.sink import choose
@@ -34,7 +34,11 @@ def test_only_what_is_known_is_not_done_again(outcome, again, expected) -> None:
 
 def test_an_intent_comes_back_from_json_as_it_was() -> None:
     reject = RejectedRow(path="a", seq=3, stage="load", reason="no", key=[{"decimal": "1.0"}], content={"x": None})
-    intent = an_intent(rejects=(reject,), token={"xid": "7"}, witness=["k", 1], again=True)
+    forgotten = Forgotten(path="a", keys=([1], [{"decimal": "1.0"}]), batches=(("a", 1), ("a/recheck-1", 2)))
+    intent = an_intent(
+        rejects=(reject,), token={"xid": "7"}, witness=["k", 1], again=True, keys=[[1]], forgotten=forgotten
+    )
+    assert json.loads(json.dumps(intent.as_json())) == intent.as_json()
     assert recorded({INTENT: json.loads(json.dumps(intent.as_json()))}, "a") == intent
     assert recorded({INTENT: None}, "a") is None
     assert recorded({}, "a") is None

@@ -26,6 +26,9 @@ class Forgotten:
     keys: tuple[JSON, ...] = ()
     batches: tuple[tuple[str, int], ...] = ()
 
+    def as_json(self) -> JSON:
+        return {"path": self.path, "keys": list(self.keys), "batches": [list(batch) for batch in self.batches]}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Intent:
@@ -52,7 +55,8 @@ class Intent:
 
     def as_json(self) -> JSON:
         rejects = [{name: getattr(one, name) for name in REJECT} for one in self.rejects]
-        return {**asdict(self), "rejects": rejects}
+        forgotten = None if self.forgotten is None else self.forgotten.as_json()
+        return {**asdict(self), "rejects": rejects, "forgotten": forgotten}
 
 
 def recorded(values: dict[str, JSON], path: str) -> Intent | None:
