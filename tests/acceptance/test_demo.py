@@ -117,9 +117,23 @@ def test_no_loaded_row_lacks_its_parent(played: tuple[Path, str]) -> None:
 
 def test_the_commands_to_try_next_are_those_of_the_folder(played: tuple[Path, str]) -> None:
     folder, shown = played
-    for words in ("status company.py", "rejects company.py", "run company.py", "rewind", "plan company.py"):
+    for words in ("status company.py", "rejects company.py", "run company.py", "verify", "rewind", "plan company.py"):
         assert words in shown
     assert {"company.py", "legacy.db", "new.db", "new.sql", "expected.sql"} <= {path.name for path in folder.iterdir()}
+
+
+def test_comparing_as_the_demo_suggests_finds_no_difference(played: tuple[Path, str]) -> None:
+    folder, _ = played
+    done = subprocess.run(
+        [sys.executable, "-m", "milepost", "verify", "company.py"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing differs" in done.stdout + done.stderr
 
 
 def test_rewinding_as_the_demo_suggests_changes_nothing(played: tuple[Path, str]) -> None:

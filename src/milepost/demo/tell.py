@@ -112,6 +112,10 @@ def show_next(screen: Console, folder: Path, milepost: str) -> None:
         ("nothing left to do: no row is read", f"{milepost} run company.py"),
         ("the rows that could not be moved, and why", f"{milepost} rejects company.py"),
         ("the same for a spreadsheet", f"{milepost} rejects export company.py > rejects.csv"),
+        (
+            "compare the old and the new database, row by row, through the same functions",
+            f"{milepost} verify company.py",
+        ),
         ("forget that orders were moved, and move them again: each row meets itself, none is doubled", ""),
         ("", f"{milepost} rewind company.py purchase_order"),
         ("", f"{milepost} run company.py"),
