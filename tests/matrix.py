@@ -19,21 +19,40 @@ from milepost.crashtest.choose import DURABLE
 from milepost.crashtest.fault import Effect, Fault, Kind, Moment, RandomKills, Script
 from milepost.crashtest.report import Report, Round
 from milepost.wiring.run import Urls
+from run_command import milepost
 
 CRASH = Path(__file__).parent / "crash"
-RANDOM = 20  # rounds of random kills for each case, of which there are ten
+RANDOM = 20  # rounds of random kills for each case of test_matrix.py, of which there are ten
 Rounds = Callable[[Sequence[Effect]], list[Script]]
+ACTIONS = {  # the words of the command before and after the file
+    "run": (["run"], []),
+    "recheck": (["run"], ["--recheck"]),
+    "retry": (["rejects", "retry"], []),
+    "repair": (["verify"], ["--repair"]),
+}
+
+
+Change = Callable[[Database, Database], None]  # of a source and a target
 
 
 @dataclass(frozen=True)
 class Case:
-    """A job of cases/ and where it takes place. ``rolled_back`` has the rows of each object that has a rollback."""
+    """A job of cases/ and where it takes place. ``rolled_back`` has the rows of each object that has a rollback.
+
+    ``action`` is what is crash tested; all but a run come after an undisturbed run and what happens ``afterwards``.
+    ``differing`` tells by plain SQL in what source and target differ where they must not.
+    """
 
     file: str
     source: str | None
     target: str | None
     store: str | None = None  # outside the target
     rolled_back: int = 0
+    fill: Change = shop_data.fill
+    action: str = "run"
+    afterwards: Change | None = None
+    changes_source: bool = False
+    differing: Callable[[Database, Database], dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -47,8 +66,34 @@ class Prepared:
         """Play just these rounds."""
         monkeypatch.setattr(proving, "scripts", lambda effects, **_: rounds(effects))
         return proving.prove(
-            str(CRASH / "cases" / self.case.file), urls=self.urls, openers=openers, python_path=[str(CRASH)]
+            str(self.file),
+            urls=self.urls,
+            openers=openers,
+            python_path=[str(CRASH)],
+            action=self.case.action,
+            changes_source=self.case.changes_source,
         )
+
+    @property
+    def file(self) -> Path:
+        return CRASH / "cases" / self.case.file
+
+    def differences(self) -> dict[str, Any]:
+        """Carry it out undisturbed, on these very databases, and tell what is not as it must be."""
+        if self.case.differing is None:
+            return {}
+        self.act(self.case.action)
+        assert self.urls.source is not None
+        assert self.urls.target is not None
+        return self.case.differing(Database(self.urls.source), Database(self.urls.target))
+
+    def act(self, action: str) -> None:
+        """Let a command do it, in a process of its own."""
+        places = {"--source": self.urls.source, "--target": self.urls.target, "--store": self.urls.store}
+        given = [text for name, url in places.items() if url is not None for text in (name, url)]
+        before, after = ACTIONS[action]
+        done = milepost(self.file.parent, *before, self.file.name, *after, *given)
+        assert done.status == 0, (done.out, done.err)
 
     def rework(self, round_: Round, batch_rows: int) -> tuple[int, int]:
         """Rows that were read again, but for those that a rollback asked for; and the most that may be."""
@@ -64,22 +109,26 @@ def prepared(case: Case, folder: Path, make_postgres: Callable[[], str]) -> Prep
         return make_postgres() if kind == "postgres" else kind and f"sqlite:///{folder / name}.db"
 
     source, target, store = url(case.source, "source"), url(case.target, "target"), url(case.store, "store")
+    scene = Prepared(case, Urls(source=source, target=target, store=store))
     if source and target:
-        shop_data.fill(Database(source), Database(target))
+        case.fill(Database(source), Database(target))
+        if case.afterwards is not None:
+            scene.act("run")
+            case.afterwards(Database(source), Database(target))
     elif source:
         shop_data.fill_source(Database(source))
-    return Prepared(case, Urls(source=source, target=target, store=store))
+    return scene
 
 
-def every_kill(seed: int) -> Rounds:
+def every_kill(seed: int, at_random: int = RANDOM) -> Rounds:
     """Killed before and after every effect, and at random moments; where not all are tried, some from everywhere."""
-    return _every_kill(seed) if EVERY_POINT else _some_kills(seed)
+    return _every_kill(seed, at_random) if EVERY_POINT else _some_kills(seed)
 
 
-def _every_kill(seed: int) -> Rounds:
+def _every_kill(seed: int, at_random: int) -> Rounds:
     def rounds(effects: Sequence[Effect]) -> list[Script]:
         at = [kill(moment, number) for number in range(1, len(effects) + 1) for moment in Moment]
-        return [*at, *(RandomKills(seed=seed, number=number) for number in range(1, RANDOM + 1))]
+        return [*at, *(RandomKills(seed=seed, number=number) for number in range(1, at_random + 1))]
 
     return rounds
 
@@ -87,7 +136,7 @@ def _every_kill(seed: int) -> Rounds:
 def _some_kills(seed: int) -> Rounds:
     def rounds(effects: Sequence[Effect]) -> list[Script]:
         chance = random.Random(seed)
-        numbers = sorted(chance.sample(range(1, len(effects) + 1), 5))
+        numbers = sorted(chance.sample(range(1, len(effects) + 1), min(5, len(effects))))
         return [*(kill(chance.choice(list(Moment)), number) for number in numbers), RandomKills(seed=seed, number=1)]
 
     return rounds

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import broken_engines
 import pytest
 
+import related_data
 from matrix import Case, Prepared, Rounds, count, kill, prepared, told
 from milepost.crashtest.fault import Effect, Fault, Kind, Moment, Script
 from milepost.crashtest.report import Report
@@ -18,6 +19,8 @@ SHOP = Case("shop/shop.py", "sqlite", "sqlite", rolled_back=12)
 LETTERS = Case("letters/letters.py", "sqlite", None, "sqlite")
 NESTED = Case("nested/nested.py", None, None, "sqlite")
 NESTED_ON_POSTGRES = Case("nested/nested.py", None, None, "postgres")
+MAPPED = Case("related/mapped.py", "sqlite", "sqlite", fill=related_data.fill)
+OWN_KIND = Case("related/own_kind.py", "sqlite", "sqlite", fill=related_data.fill)
 
 
 def caught(scene: Prepared, engine: str, rounds: Rounds, monkeypatch, totals) -> Report:
@@ -48,6 +51,20 @@ def test_a_ledger_row_in_a_transaction_of_its_own_is_caught(tmp_path, monkeypatc
     assert len(broken.failures) > 2
 
 
+def test_a_key_map_row_in_a_transaction_of_its_own_is_caught(tmp_path, monkeypatch, totals) -> None:
+    """A row that is there, and of which nobody knows any more which source row it came of."""
+    scene = prepared(MAPPED, tmp_path, str)
+    broken = caught(scene, "KEY_MAP_APART", every(Effect.COMMIT, Moment.AFTER, 2), monkeypatch, totals)
+    assert {"the key map of person", "note"} <= {name for each in broken.failures for name in each.about}
+
+
+def test_a_link_that_is_written_down_too_late_is_caught(tmp_path, monkeypatch, totals) -> None:
+    """A row whose parent came after it, and was never set."""
+    scene = prepared(OWN_KIND, tmp_path, str)
+    broken = caught(scene, "LINKS_APART", every(Effect.COMMIT, Moment.AFTER), monkeypatch, totals)
+    assert "employee" in {name for each in broken.failures for name in each.about}
+
+
 def test_a_rollback_that_nobody_writes_down_is_caught_in_a_migration(tmp_path, monkeypatch, totals) -> None:
     scene = prepared(SHOP, tmp_path, str)
     broken = caught(scene, "ROLLBACK_UNRECORDED", _at_the_end, monkeypatch, totals)
@@ -55,7 +72,9 @@ def test_a_rollback_that_nobody_writes_down_is_caught_in_a_migration(tmp_path, m
 
 
 def _at_the_end(effects: Sequence[Effect]) -> list[Script]:
-    return [kill(Moment.AFTER, number) for number in range(len(effects) - 13, len(effects) - 7)]
+    """Around the last batch: that of the object that has a rollback."""
+    last = max(number for number, each in enumerate(effects, start=1) if each is Effect.TARGET_WRITE)
+    return [kill(Moment.AFTER, number) for number in range(last - 3, last + 3)]
 
 
 def test_a_rollback_that_nobody_writes_down_is_caught_in_nested_steps(tmp_path, monkeypatch, totals) -> None:

@@ -1,0 +1,88 @@
+"""The crash matrix of objects that refer to each other by generated ids, and of what is done after a migration.
+
+A case is played on each of three pairings of databases by `make crash`; here, on one of them.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from fix_totals import EVERY_POINT
+from matrix import Case, Prepared, count, every_kill, other_faults, prepared
+from related_data import (
+    customers_differ,
+    departments_differ,
+    fill,
+    live_on,
+    notes_differ,
+    staff_differs,
+)
+
+AT_RANDOM = 5  # rounds of random kills for each case
+PAIRINGS = {
+    "SQLite to SQLite": ("sqlite", "sqlite"),
+    "SQLite to PostgreSQL": ("sqlite", "postgres"),
+    "PostgreSQL to PostgreSQL": ("postgres", "postgres"),
+}
+
+
+def case(file: str, **settings) -> Case:
+    return Case(f"related/{file}.py", None, None, fill=fill, **settings)
+
+
+CASES = {
+    "generated ids": case("ids", differing=customers_differ),
+    "the key map": case("mapped", differing=notes_differ),
+    "their own kind": case("own_kind", differing=staff_differs),
+    "a circle": case("circle", differing=departments_differ),
+    "a recheck": case("living", differing=customers_differ, action="recheck", afterwards=live_on),
+}
+OUTSIDE = ["generated ids", "a circle", "a recheck"]  # also with a store elsewhere
+TOGETHER = [(name, pairing, False) for name in CASES for pairing in PAIRINGS]
+EVERY = TOGETHER + [(name, pairing, True) for name in OUTSIDE for pairing in PAIRINGS]
+SOME = [(name, list(PAIRINGS)[number % len(PAIRINGS)], False) for number, name in enumerate(CASES)] + [
+    ("generated ids", "SQLite to PostgreSQL", True)
+]
+
+
+def scene_of(name: str, pairing: str, tmp_path, make_postgres, monkeypatch, *, outside: bool = False) -> Prepared:
+    source, target = PAIRINGS[pairing]
+    store = source if outside else None
+    scene = prepared(replace(CASES[name], source=source, target=target, store=store), tmp_path, make_postgres)
+    monkeypatch.setenv("CRASHTEST_SOURCE", scene.urls.source or "")
+    return scene
+
+
+@pytest.mark.parametrize(
+    ("name", "pairing", "outside"),
+    EVERY if EVERY_POINT else SOME,
+    ids=lambda value: {True: "the store outside", False: "together"}.get(value, value),
+)
+def test_killed_anywhere_it_ends_as_undisturbed(
+    name, pairing, outside, tmp_path, keeper_urls, monkeypatch, totals
+) -> None:
+    seed = random.randrange(10**6)
+    print("seed", seed)
+    scene = scene_of(name, pairing, tmp_path, keeper_urls, monkeypatch, outside=outside)
+
+    report = scene.prove(monkeypatch, every_kill(seed, AT_RANDOM))
+
+    assert count(report, scene, totals) == []
+    assert report.kills >= len(report.rounds) - 1
+    assert scene.differences() == {}
+
+
+@pytest.mark.parametrize(("name", "pairing"), [each[:2] for each in TOGETHER[: None if EVERY_POINT else 1]])
+def test_disturbed_otherwise_anywhere_it_ends_as_undisturbed(
+    name, pairing, tmp_path, keeper_urls, monkeypatch, totals
+) -> None:
+    seed = random.randrange(10**6)
+    print("seed", seed)
+    scene = scene_of(name, pairing, tmp_path, keeper_urls, monkeypatch)
+
+    report = scene.prove(monkeypatch, other_faults(seed))
+
+    assert count(report, scene, totals) == []
