@@ -18,6 +18,7 @@ from bench.kills import first_batch, kill_storm, kill_storm_dlt
 from bench.measure import Row
 from bench.rows import memory, postgres_rows, sqlite_rows
 from bench.steps import fresh_file, steps
+from bench.verify import verify_rows
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
@@ -36,6 +37,7 @@ def rows_of(server: Postgres, folder: Path, scale: float, runs: int, passed: int
         "postgres-orders": lambda: postgres_rows(server, files(scale), "orders", runs),
         "postgres-lineitem": lambda: postgres_rows(server, files(scale), "lineitem", runs),
         "sqlite-orders": lambda: sqlite_rows(files(scale), folder, "orders", runs),
+        "verify": lambda: verify_rows(server, files(scale), folder, runs),
         "steps-sqlite": partial(steps, "SQLite", file, runs),
         "steps-postgres": partial(steps, "PostgreSQL", server.database, runs),
         "dbos-sqlite": partial(beside_dbos, "SQLite", file, runs),
