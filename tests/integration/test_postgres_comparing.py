@@ -58,6 +58,9 @@ def test_each_row_is_equal_missing_differing_or_refused(postgres_url: str, plain
     given[11] = (12, 3, "a\0b", 12.0)
     given[13] = ("x", 3, "n14", 14.0)
     given[15] = (None, 3, "n16", 16.0)
+    given[17] = (18, Decimal("4.5"), None, 18.0)
+    plain.execute("UPDATE t SET note = NULL WHERE id = 20")
+    given[19] = (20, 5, None, 20.0)
     with comparing(postgres_url) as one:
         done = one.compare(given)
         again = one.compare(rows(5, 6))
@@ -65,10 +68,11 @@ def test_each_row_is_equal_missing_differing_or_refused(postgres_url: str, plain
     assert done.differing == (
         Difference(index=3, columns={"note": ("n4", "m4")}),
         Difference(index=7, columns={"amount": ("2.00", "2.01"), "note": ("n8", None), "ratio": (8.0, -0.0)}),
+        Difference(index=17, columns={"note": ("n18", None)}),
     )
     assert [(one.index, one.stage) for one in done.refused] == [(9, "load"), (11, "load"), (13, "load"), (15, "load")]
     assert "1.005 has more than the 2" in done.refused[0].reason
-    assert done.equal == 45 - 5 - 2 - 4
+    assert done.equal == 45 - 5 - 3 - 4
     assert again == Compared(equal=2)
 
 
