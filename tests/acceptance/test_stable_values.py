@@ -156,3 +156,14 @@ def test_a_job_of_own_steps_has_them_too(company: Path) -> None:
     assert "'2026-11'" in refused(company, "run", "month.py", "-p", "month=2026-11").err
     second = milepost(company, "run", "month.py")
     assert (second.status, second.out) == (0, "posted APAC 2026-10 7\n"), second.err
+
+
+def test_rows_that_come_later_are_stamped_like_the_first_ones(company: Path) -> None:
+    """Those that a recheck finds below the position, and those that the catch-up finds beyond the end."""
+    assert milepost(company, "run", "crm.py", "-p", "region=EU").status == 0
+    with closing(sqlite3.connect(company / "old.db")) as old, old:
+        old.executemany("INSERT INTO customers VALUES (?)", [(-1,), (1000,)])
+    ended = milepost(company, "run", "crm.py", "--recheck")
+    assert ended.status == 0, ended.err
+    ((region, cutoff, _, _, rows, least),) = stamps(company)
+    assert (region, cutoff, rows, least) == ("EU", "2026-01-01", 302, -1)
