@@ -14,7 +14,6 @@ from milepost.jobs.state import State
 from milepost.wiring.open import open_store
 from milepost.wiring.run import NO_URLS, plan, rewind, run
 
-
 ORDER = ["artist album", "album track", "track playlist_track", "playlist playlist_track", "employee department"]
 
 
