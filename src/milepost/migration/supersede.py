@@ -40,7 +40,9 @@ class Superseding:
 
         ``differing`` are the places of this batch's own differences, with their source keys as text.
         """
-        texts = [_text(key) for key in self.target_keys(wanted)] if wanted.rows else []
+        if not wanted.rows or not (found.differing or differing):
+            return found  # as of nearly all batches: nothing is to be looked up
+        texts = [_text(key) for key in self.target_keys(wanted)]
         store = self.checkpoint.store
         explained = store.mapped(self.path, texts) if found.differing else {}
         if explained:
@@ -51,7 +53,7 @@ class Superseding:
         ]
         if here:
             store.map_keys(self.path, (self.checkpoint.path, self.checkpoint.batches + 1), here)
-        return found.explained(explained.keys()) if explained else found
+        return found.explained(explained.keys())
 
 
 def _text(key: Key) -> str:
