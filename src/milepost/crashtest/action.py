@@ -37,7 +37,8 @@ def act(action: Action, job: Job | Migration, **settings: Any) -> None:
         )
     match action:
         case Action.RECHECK:
-            run(job, recheck=True, **settings)
+            accepted = frozenset(each.name for each in job.objects)  # though their sources are copies now
+            run(job, recheck=True, accept_changed=accepted, **settings)
         case Action.RETRY:
             retry(job, **settings)
         case Action.REPAIR:

@@ -91,14 +91,21 @@ class Subjects:
         return self.record(each).state is State.COMPLETE
 
     def can_be_looked_at(self, each: Object) -> bool:
-        """Whether the source can tell of its ranges, and is the one that they were read from."""
+        """Whether the source can tell of its ranges, and is the one that they were read from, or accepted in its place.
+
+        Of another one nobody knows whether what it lacks was deleted.
+        """
         pin = self.pin(each)
         if pin is None or not is_countable(each):
             return False
         record = self.record(each)
         half_done = record.state in {State.STARTED, State.FAILED} and record.batches > 0 and each.undo is None
-        same = not reads_otherwise(pin, definition(each, self.attempt.read_from(each)))
-        return same and (half_done or record.state is State.COMPLETE)
+        if not half_done and record.state is not State.COMPLETE:
+            return False
+        if not self._route(each).accepted and reads_otherwise(pin, definition(each, self.attempt.read_from(each))):
+            self.closed.add(each.name)
+            return False
+        return True
 
     def call(self, path: str, body: Callable[[Checkpoint], JSON]) -> JSON:
         """Call the checkpoint at that path, from the root."""
