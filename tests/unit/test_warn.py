@@ -175,3 +175,9 @@ def test_a_long_value_is_shortened() -> None:
     said = warned(target, made("name", "x", rows=[(1, "y" * 100, Decimal("1.25"))]))
     assert len(said[0]) < 140
     assert "Decimal('1.25')" in said[1]
+
+
+def test_an_index_over_some_rows_or_an_expression_is_told_by_its_name() -> None:
+    [told] = warned(described(column("name"), more_uniques=("one_open", "lowered")), copied("name"))
+    assert told.startswith("customer is unique by one_open, lowered too")
+    assert "the second is rejected" in told

@@ -38,6 +38,7 @@ def warnings_of(each: Object, source: Description, target: Description, shape: S
         *(told := _cut_values(target, shape)).values(),
         *_narrower(source, target, shape, told),
         *_second_keys(each, source, target, shape),
+        *_more_uniques(target),
         *_update_triggers(target, shape),
     )
 
@@ -135,6 +136,14 @@ def _second_keys(each: Object, source: Description, target: Description, shape: 
         yield (
             f"{target.name} is unique by ({columns}) too{key_there}: of two rows with the same the second is rejected"
             f"{_held_by(source, unique, shape)}{what_else}"
+        )
+
+
+def _more_uniques(target: Description) -> Iterator[str]:
+    if target.more_uniques:
+        yield (
+            f"{target.name} is unique by {_listed(target.more_uniques)} too, for some rows, by an expression, or checked"
+            " late: of two rows that are the same there the second is rejected"
         )
 
 
