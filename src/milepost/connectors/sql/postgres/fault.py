@@ -21,7 +21,8 @@ HINTS = {
     "25006": "The server or the role only allows reading. Is this a standby?",
     "57014": CANCELLED,
     "57P04": "Restore the database, or name another one; a checkpoint that went with it is gone too.",
-    "42501": "Grant the role what it lacks: loading needs SELECT, INSERT and UPDATE, and TEMPORARY on the database.",
+    "42501": "Grant the role what it lacks: loading needs SELECT, INSERT and UPDATE,"
+    " USAGE on the sequences of ids, and TEMPORARY on the database.",
 }
 
 
