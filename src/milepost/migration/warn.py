@@ -142,8 +142,8 @@ def _second_keys(each: Object, source: Description, target: Description, shape: 
 def _more_uniques(target: Description) -> Iterator[str]:
     if target.more_uniques:
         yield (
-            f"{target.name} is unique by {_listed(target.more_uniques)} too, for some rows, by an expression, or checked"
-            " late: of two rows that are the same there the second is rejected"
+            f"{target.name} is unique by {_listed(target.more_uniques)} too, for some rows, by an expression, or"
+            " checked late: of two rows that are the same there the second is rejected"
         )
 
 
