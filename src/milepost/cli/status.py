@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, TextIO
 
@@ -16,7 +16,11 @@ from milepost.jobs.job import Job
 from milepost.jobs.lease import Run
 from milepost.jobs.ledger import NO_ROWS, Counts
 from milepost.jobs.state import Record, State
+from milepost.jobs.store import Store
 from milepost.migration.migration import Migration
+from milepost.migration.passes import AS_OF, VANISHED
+from milepost.migration.sight import as_of_in_words
+from milepost.migration.vanished import Left
 from milepost.wiring.emptied import say_emptied
 from milepost.wiring.run import Urls
 
@@ -27,7 +31,9 @@ LATEST_RUNS = 5
 class Status:
     """A job as its store knows it. ``now`` is the store's time (None: there is no store yet).
 
-    ``dead``: the latest run provably ended without recording it. ``told``: what else there is to say, in lines.
+    ``as_of`` is when the target was last found as its source is, ISO 8601. ``left``: by object, how many rows the target
+    holds that the source has no more. ``dead``: the latest run provably ended without recording it. ``rejects`` is how many rows are rejected now.
+    ``told``: what else there is to say, in lines.
     """
 
     job: str
@@ -36,6 +42,9 @@ class Status:
     dead: bool = False
     runs: tuple[Run, ...] = ()
     checkpoints: tuple[Record, ...] = ()
+    rejects: int = 0
+    as_of: str | None = None
+    left: Mapping[str, Any] = field(default_factory=dict)
     told: tuple[str, ...] = ()
 
     @property
@@ -74,17 +83,31 @@ def read(job: Job | Migration, urls: Urls) -> Status:
     with look(job, urls) as store:
         if store is None:
             return Status(job=job.name, store=shown_url(job, urls), now=None)
+        checkpoints = tuple(store.checkpoints(job.name))
         found = Status(
             job=job.name,
             store=store.url,
             now=store.now(),
             dead=store.is_dead(job.name),
             runs=tuple(store.runs(job.name)),
-            checkpoints=tuple(store.checkpoints(job.name)),
+            checkpoints=checkpoints,
+            rejects=_rejects(store, job, checkpoints),
+            as_of=(values := store.recall(job.name, "")).get(AS_OF),
+            left=values.get(VANISHED) or {},
         )
     if isinstance(job, Job):
         return found
-    return replace(found, told=say_emptied(job, found.checkpoints, urls.target or job.target))
+    emptied = say_emptied(job, found.checkpoints, urls.target or job.target)
+    left = (Left.of_json(rows).in_words(name) for name, rows in found.left.items())
+    return replace(found, told=(*emptied, *left))
+
+
+def _rejects(store: Store, job: Job | Migration, checkpoints: Sequence[Record]) -> int:
+    """As the ledger counts them, as long as no rows went in again; then some are no rejects any more: asked for."""
+    again = isinstance(job, Migration) and any("/" in record.path and record.batches for record in checkpoints)
+    if again:
+        return sum(1 for _ in store.rejects(job.name))
+    return sum((record.counts for record in checkpoints), NO_ROWS).rejected
 
 
 def as_document(status: Status) -> dict[str, Any]:
@@ -106,6 +129,9 @@ def as_document(status: Status) -> dict[str, Any]:
         },
         "runs": [_run(run) for run in status.runs],
         "checkpoints": [_checkpoint(record) for record in status.checkpoints],
+        "rejects": status.rejects,
+        "as_of": status.as_of,
+        "left": status.left,
         "told": [mask(each) for each in status.told],
     }
 
@@ -182,6 +208,8 @@ def _draw(status: Status, reference: str) -> None:
 
     screen = console()
     screen.print(Text.assemble((status.job, "bold"), f": {headline(status)}"), soft_wrap=True)
+    if status.as_of is not None:
+        screen.print(f"{as_of_in_words(status.as_of)}", soft_wrap=True)
     screen.print(f"store {status.store}{'' if status.runs else ' (none yet)'}", style="dim", soft_wrap=True)
     below = [record for record in status.checkpoints if record.path]
     if below:
@@ -204,9 +232,8 @@ def _draw(status: Status, reference: str) -> None:
 
 def _next(status: Status, reference: str) -> Iterator[str]:
     if status.state is State.COMPLETE:
-        rejected = sum((record.counts for record in status.checkpoints), NO_ROWS).rejected
-        if rejected:
-            yield f"{number(rejected)} rejected: {other_command('rejects', reference)}"
+        if status.rejects:
+            yield f"{number(status.rejects)} rejected: {other_command('rejects', reference)}"
     elif not status.running:
         word = "start" if status.state is State.PENDING else "resume"
         yield f"To {word}: {other_command('run', reference)}"
