@@ -28,14 +28,15 @@ def load_orphans(checkpoint: Checkpoint, route: Route, pin: Pin, deletes: Mappin
     batches.recover()
     for path, count in deletes.items():
         for seq in range(1, count + 1):
-            _load(batches, source_keys(store.mapped_by(name, [(path, seq)])))
+            load_keys(batches, source_keys(store.mapped_by(name, [(path, seq)])))
             _forget(store, route, store.mapped_by(name, [(path, seq)]))
     for keys in pages(_freed(store, route), route.limits.chunk):
-        _load(batches, keys)
+        load_keys(batches, keys)
     return {"loaded": checkpoint.counts.loaded}
 
 
-def _load(batches: Batches, keys: Sequence[Key]) -> None:
+def load_keys(batches: Batches, keys: Sequence[Key]) -> None:
+    """Load the rows with these source keys, those that there are, as batches of no range."""
     for page in pages(keys, batches.route.limits.chunk):
         rows = batches.route.source.find(page)
         if rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from milepost.jobs.checkpoint import Checkpoint
@@ -15,6 +15,7 @@ from milepost.migration.passes import VANISHED
 from milepost.migration.ranges import Ranges
 from milepost.migration.table import Sink
 from milepost.migration.vanished import left_over, vanished
+from milepost.migration.waiting import load_waiting, waiting
 from milepost.wiring.subjects import Subjects
 
 
@@ -43,6 +44,26 @@ class Leavings:
             if counts:
                 changed += sum(self._load_orphans(each, counts) for each in self.subjects.objects)
         return changed
+
+    def load_waiting(self) -> int:
+        """Load rows that were rejected for want of a parent that came by this pass. Returns how many rows changed."""
+        grown, changed = {_table_of(each) for each in self.parts.values()}, 0
+        for each in self.subjects.objects:
+            if not any(_table_of(parent) in grown for parent in each.parents.values()) or not self._waits(each):
+                continue
+            grown.add(_table_of(each))
+            path = f"{self._path(each)}/waiting"
+            changed += self._load_again(path, each, load_waiting)
+        return changed
+
+    def _waits(self, each: Object) -> bool:
+        """Whether there is something to load, or was when an earlier run began to."""
+        if not self.subjects.can_be_looked_at(each):
+            return False
+        if self.root.store.get(f"{self._path(each)}/waiting") is not None:
+            return True
+        with self.subjects.route(each) as route:
+            return any(waiting(self.root.store, route))
 
     def report(self) -> None:
         """Remember, for everybody to see, what is in the target without a source row."""
@@ -116,14 +137,23 @@ class Leavings:
         return {path: record.batches for path, record in records if record is not None and record.batches}
 
     def _load_orphans(self, each: Object, deletes: Mapping[str, int]) -> int:
-        pin = self.subjects.pin(each)
-        if pin is None or isinstance(each.target, Sink) or not self.subjects.record(each).batches:
+        if isinstance(each.target, Sink) or not self.subjects.record(each).batches:
             return 0
-        path = f"{self._path(each)}/again"
+        return self._load_again(f"{self._path(each)}/again", each, partial(load_orphans, deletes=deletes))
+
+    def _load_again(self, path: str, each: Object, load: Callable[..., JSON]) -> int:
+        """By keys, at a checkpoint of its own; then the links of these rows. Returns how many rows changed."""
+        pin = self.subjects.pin(each)
+        if pin is None:
+            return 0
         with self.subjects.route(each) as route:
-            loaded = self.subjects.call(path, partial(load_orphans, route=route, pin=pin, deletes=deletes))["loaded"]
+            loaded = self.subjects.call(path, partial(load, route=route, pin=pin))["loaded"]
         self._set_links({path: each})
         return int(loaded)
+
+
+def _table_of(each: Object) -> tuple[str, str | None]:
+    return each.target.name, each.target.database
 
 
 def objects_of(paths: Iterable[str], objects: Iterable[Object]) -> dict[str, Object]:

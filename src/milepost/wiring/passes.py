@@ -157,7 +157,7 @@ class Passes:
         changed = sum(self._load(path, each, this) for path, each in parts.items())
         parts = {**objects_of(this.unsettled, self.subjects.objects), **parts}
         leavings = Leavings(self.subjects, self.deletes, parts, f"{kind}-{this.number}")
-        changed += leavings.settle()
+        changed += leavings.settle() + leavings.load_waiting()
         leavings.report()
         self._remember(kind, this.over(epoch=this.epoch, unsettled=leavings.unsettled))
         return changed
