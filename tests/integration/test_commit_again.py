@@ -180,6 +180,13 @@ def test_a_row_that_was_refused_for_anothers_key_goes_in_once_the_key_is_free(sc
     assert ("person/recheck-1", [3], "duplicate", ["ann"]) not in scene.rejects()
 
 
+def test_a_row_that_was_refused_for_anothers_key_never_takes_its_place(scene: Scene) -> None:
+    scene.source.execute("UPDATE people SET name = 'Annette' WHERE no = 3")
+    scene.again("catch-up-1", keyed(3))
+    assert ("ann", "Ann", None) in scene.people()
+    assert ("person/catch-up-1", [3], "duplicate", ["ann"]) in scene.rejects()
+
+
 def test_rows_that_must_change_none_are_refused_where_one_is_there(scene: Scene) -> None:
     scene.source.execute(
         "UPDATE people SET name = 'Dan' WHERE no = 5", "UPDATE people SET name = 'Robert' WHERE no = 2"
