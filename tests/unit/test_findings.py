@@ -54,6 +54,8 @@ def test_every_row_is_counted_once_by_what_became_of_it() -> None:
         (4, Kind.REFUSED),
     ]
     assert judged.wrong[1].columns == {"name": ("a", "b")}
+    assert judged.again == (1, 2, 4)
+    assert judged.of_those == Findings(read=3, missing=1, differing=1, refused=1, met=1)
 
 
 def test_a_row_that_failed_at_the_load_is_still_a_reject_though_a_comparison_cannot_see_why() -> None:
@@ -109,6 +111,8 @@ def test_a_row_that_is_there_without_its_later_parent_is_a_reject_or_refused_but
 
     assert judged.findings == Findings(read=3, equal=1, refused=1, rejected=1, met=3)
     assert [(one.index, one.reason) for one in judged.wrong] == [(1, "no employee with no 8")]
+    assert judged.again == (0, 1)  # a repair may bring the parents of both
+    assert judged.of_those == Findings(read=2, refused=1, rejected=1, met=2)
 
 
 def test_examples_are_kept_up_to_the_limit_of_each_kind() -> None:

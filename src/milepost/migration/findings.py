@@ -82,6 +82,10 @@ class Findings:
         sums = {name: getattr(self, name) + getattr(other, name) for name in NUMBERS}
         return Findings(**sums, examples=first_of_each((*self.examples, *other.examples), most))
 
+    def minus(self, other: Findings) -> Findings:
+        """Without the numbers of some of the rows; with none of the examples."""
+        return Findings(**{name: getattr(self, name) - getattr(other, name) for name in NUMBERS})
+
     def explained(self, target_keys: Collection[str]) -> Findings:
         """Without these differences, named by the target's keys as JSON text: what is there is as it should be."""
         number = len(target_keys)
@@ -148,10 +152,16 @@ class Wrong:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A batch's numbers, and each of its rows with which something is wrong, in order."""
+    """A batch's numbers, and each of its rows with which something is wrong, in order.
+
+    ``again`` are the source rows that a repair loads again, and ``of_those`` the part of the numbers that counts them:
+    those that are wrong, and rejects that lack a later parent only, which the repair may bring.
+    """
 
     findings: Findings
     wrong: tuple[Wrong, ...]
+    again: tuple[int, ...]
+    of_those: Findings
 
 
 def judge(read: int, expected: Expected, compared: Compared, known: Mapping[int, RejectedRow]) -> Judged:
@@ -183,7 +193,18 @@ def judge(read: int, expected: Expected, compared: Compared, known: Mapping[int,
         filtered=expected.batch.filtered,
         met=equal.met + number[Kind.DIFFERING],
     )
-    return Judged(findings=found, wrong=tuple(sorted(wrong, key=lambda one: one.index)))
+    lacking = [index for index in equal.rejected if index in expected.unset]
+    again = Findings(
+        read=len({one.index for one in wrong} | {*lacking}),
+        missing=found.missing,
+        differing=found.differing,
+        refused=found.refused,
+        rejected=len(lacking),
+        met=found.differing + len(equal.refused) + len(lacking),
+    )
+    wrong.sort(key=lambda one: one.index)
+    indexes = tuple(sorted({one.index for one in wrong} | {*lacking}))
+    return Judged(findings=found, wrong=tuple(wrong), again=indexes, of_those=again)
 
 
 def _refused(index: int, reason: str) -> Wrong:

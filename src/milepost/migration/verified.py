@@ -57,16 +57,6 @@ def with_extra(found: Findings, count: int, keys: Sequence[JSON], most: int) -> 
     return replace(found, extra=count, examples=first_of_each((*found.examples, *examples), most))
 
 
-def after_repair(found: Findings, again: Findings) -> Findings:
-    """What is true once the rows with which something was wrong were loaded ``again``, and looked at once more."""
-    return Findings(
-        read=found.read,
-        equal=found.equal + again.equal,
-        missing=again.missing,
-        differing=again.differing,
-        refused=again.refused,
-        rejected=found.rejected + again.rejected,
-        filtered=found.filtered + again.filtered,
-        met=found.met - found.differing + again.met,
-        examples=again.examples,
-    )
+def after_repair(found: Findings, loaded: Findings, again: Findings, most: int) -> Findings:
+    """What is true once those rows that ``loaded`` counts were loaded again, and compared once more: ``again``."""
+    return replace(found.minus(loaded).plus(again, most), read=found.read)

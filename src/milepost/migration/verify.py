@@ -30,7 +30,8 @@ from milepost.migration.source import Key, Row
 from milepost.migration.supersede import Superseding
 from milepost.migration.target import Compared, Comparing
 
-FOUND = "found"  # under which name the comparison's checkpoint remembers what it found
+FOUND = "found"  # under which names the comparison's checkpoint remembers what it found
+AGAIN = "again"  # and what part of it the rows are that are to be loaded again
 NOTHING = Compared(equal=0)
 
 Reads = Callable[[JSON], Iterator[tuple[JSON, list[Row]]]]
@@ -150,8 +151,9 @@ class _Batches:
         here = judged.findings.plus(Findings(equal=outdone), 0)
         examples = self.comparison.examples(rows, wanted, judged.wrong)
         with self.checkpoint.transaction():
-            found = self._settled(rows, wanted, judged).plus(replace(here, examples=examples), self.subject.most)
-            self._keep(rows, judged)
+            before = self._settled(rows, wanted, judged)
+            self._keep(rows, judged, self.found.differing - before.differing)
+            found = before.plus(replace(here, examples=examples), self.subject.most)
             self.checkpoint.append(self.checkpoint.position, high, here.counts)
             self.checkpoint.replace(FOUND, found.as_json())
         self.found = found
@@ -160,18 +162,22 @@ class _Batches:
         """What was found before, without those differences that a row of this batch explains."""
         if self.superseding is None:
             return self.found
-        differing = {one.place: self._text(rows, one) for one in judged.wrong if one.kind is Kind.DIFFERING}
+        differing = {one.place: self._text(rows[one.index]) for one in judged.wrong if one.kind is Kind.DIFFERING}
         return self.superseding.settle(self.found, wanted, differing)
 
-    def _keep(self, rows: list[Row], judged: Judged) -> None:
-        """The keys of the rows that are to be looked at again, under this batch."""
-        if self.subject.keeps and judged.wrong:
-            keys = dict.fromkeys(self._text(rows, one) for one in judged.wrong)
-            path, seq = self.checkpoint.path, self.checkpoint.batches + 1
-            self.checkpoint.store.map_keys(path, (path, seq), [(key, True) for key in keys])
+    def _keep(self, rows: list[Row], judged: Judged, explained: int) -> None:
+        """The keys of the rows that are to be loaded again, under this batch, and the numbers of them."""
+        if not self.subject.keeps or not (judged.again or explained):
+            return
+        path, seq = self.checkpoint.path, self.checkpoint.batches + 1
+        keys = dict.fromkeys(self._text(rows[index]) for index in judged.again)
+        self.checkpoint.store.map_keys(path, (path, seq), [(key, True) for key in keys])
+        before = recorded(self.checkpoint.recall().get(AGAIN))
+        gone = Findings(read=explained, differing=explained, met=explained)
+        self.checkpoint.replace(AGAIN, before.minus(gone).plus(judged.of_those, 0).as_json())
 
-    def _text(self, rows: list[Row], one: Wrong) -> str:
-        return map_key(self.comparison.key(rows[one.index]))
+    def _text(self, row: Row) -> str:
+        return map_key(self.comparison.key(row))
 
 
 class Comparison:

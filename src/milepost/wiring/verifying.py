@@ -26,7 +26,7 @@ from milepost.migration.route import Route
 from milepost.migration.sample import Span, sampled
 from milepost.migration.table import Sink
 from milepost.migration.verified import VerifiedObject, after_repair, with_extra
-from milepost.migration.verify import FOUND, Subject, compare, look_for_extra
+from milepost.migration.verify import AGAIN, FOUND, Subject, compare, look_for_extra
 from milepost.wiring.ends import place_of
 from milepost.wiring.mending import Mending
 from milepost.wiring.migrate import Migrating
@@ -189,8 +189,13 @@ class Verifying:
         checkpoint.call(path, partial(compare, subject=replace(subject, keeps=False), batches=batches))
         subject.route.close()
 
-    def _findings(self, checkpoint: Checkpoint, name: str) -> Findings:
-        return recorded(checkpoint.store.recall(name).get(FOUND))
+    def _findings(self, checkpoint: Checkpoint, path: str, name: str = FOUND) -> Findings:
+        return recorded(checkpoint.store.recall(path).get(name))
+
+    def _left(self, checkpoint: Checkpoint, name: str) -> Findings:
+        """What still differs after the repair."""
+        found, loaded = self._findings(checkpoint, name), self._findings(checkpoint, name, AGAIN)
+        return after_repair(found, loaded, self._findings(checkpoint, f"{name}/again"), self.most)
 
     def _extra(self, checkpoint: Checkpoint, subject: Subject, mending: Mending | None) -> JSON:
         """How many rows nothing accounts for; None where that cannot be told."""
@@ -199,9 +204,7 @@ class Verifying:
         if why is not None:
             self.notes[each.name].append(why)
             return None
-        found = self._findings(checkpoint, each.name)
-        if mending is not None:
-            found = after_repair(found, self._findings(checkpoint, f"{each.name}/again"))
+        found = self._findings(checkpoint, each.name) if mending is None else self._left(checkpoint, each.name)
         deletes = mending is not None and mending.deletes(each)
         look = partial(look_for_extra, subject=subject, met=found.met, most=MOST_DELETED if deletes else self.most)
         counted = checkpoint.call(f"{each.name}/extra", look)
@@ -228,7 +231,7 @@ class Verifying:
     ) -> VerifiedObject:
         found, left = self._findings(checkpoint, each.name), None
         if mending is not None and compared:
-            left = after_repair(found, self._findings(checkpoint, f"{each.name}/again"))
+            left = self._left(checkpoint, each.name)
         if extra is not None:
             found = with_extra(found, extra["extra"], extra["keys"], self.most)
             left = None if left is None else with_extra(left, extra["left"], [], self.most)
