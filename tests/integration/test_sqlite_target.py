@@ -11,7 +11,7 @@ from milepost.connectors.sql.sqlite.stage_sql import orphans, write_stage_sql
 from milepost.connectors.sql.sqlite.target import SqliteTarget
 from milepost.databases.sqlite import connect
 from milepost.errors import Fatal, PlanError, Retryable
-from milepost.migration.target import Loaded, Loading, Parent
+from milepost.migration.target import Loaded, Loading
 
 DUPLICATE = ("duplicate", "another row already has this key")
 
@@ -94,13 +94,14 @@ def test_rows_that_sqlite_refuses_are_named_and_the_others_loaded(database, way)
     assert held(database) == [(1, "a", "x", 1, 1), (9, "a", "r", 1, None), (12, "a", "last", 1, 1)]
 
 
-@pytest.mark.parametrize("parents", [(), (Parent(object="p", columns=("p",), table="p", key=("id",)),)])
-def test_of_two_rows_with_one_key_the_later_is_refused_in_a_batch_and_across_batches(database, parents) -> None:
+@pytest.mark.parametrize("checked", ["", "DEFERRABLE INITIALLY DEFERRED"])
+def test_of_two_rows_with_one_key_the_later_is_refused_in_a_batch_and_across_batches(database, checked) -> None:
     database.executescript(
-        "CREATE TABLE p (id PRIMARY KEY); CREATE TABLE t (id TEXT COLLATE NOCASE PRIMARY KEY, v, p REFERENCES p)"
+        f"""CREATE TABLE p (id PRIMARY KEY);
+            CREATE TABLE t (id TEXT COLLATE NOCASE PRIMARY KEY, v, p REFERENCES p {checked})"""
     )
-    first = load(database, [("a", 1, None), ("b", 2, None), ("A", 3, None)], parents=parents)
-    second = load(database, [("B", 4, None), ("c", 5, None)], parents=parents)
+    first = load(database, [("a", 1, None), ("b", 2, None), ("A", 3, None)])
+    second = load(database, [("B", 4, None), ("c", 5, None)])
     assert (told(first), told(second)) == ({2: DUPLICATE}, {0: DUPLICATE})
     assert held(database) == [("a", 1, None), ("b", 2, None), ("c", 5, None)]
 
@@ -166,11 +167,8 @@ def test_rows_without_a_parent_are_refused_with_every_parent_they_lack(database)
     database.executescript(
         """CREATE TABLE c (no TEXT PRIMARY KEY); INSERT INTO c VALUES ('17'), ('x');
            CREATE TABLE o (a INTEGER, b TEXT, PRIMARY KEY (a, b)); INSERT INTO o VALUES (1, 'p');
-           CREATE TABLE t (id INTEGER PRIMARY KEY, c, a, b)"""
-    )
-    parents = (
-        Parent(object="customer", columns=("c",), table="c", key=("no",)),
-        Parent(object="order", columns=("a", "b"), table="o", key=("a", "b")),
+           CREATE TABLE t (id INTEGER PRIMARY KEY, c REFERENCES c DEFERRABLE INITIALLY DEFERRED, a, b,
+               FOREIGN KEY (a, b) REFERENCES o)"""
     )
     rows = [
         (1, 17, 1, "p"),
@@ -182,41 +180,37 @@ def test_rows_without_a_parent_are_refused_with_every_parent_they_lack(database)
     ]
     for fresh in (True, False):
         database.execute("DELETE FROM t")
-        loaded = load(database, rows, parents=parents, fresh=fresh)
+        loaded = load(database, rows, fresh=fresh)
         assert told(loaded) == {
-            1: ("parent", "no customer with no 'y'; no order with (a, b) (1, 'q')"),
-            4: ("parent", "no customer with no 'X'"),
+            1: ("parent", "no o with (a, b) (1, 'q'); no c with no 'y'"),
+            4: ("parent", "no c with no 'X'"),
         }
         assert [row[0] for row in held(database)] == [1, 3, 4, 6]
-
-
-SELF = (Parent(object="person", columns=("boss",), table="t", key=("id",)),)
 
 
 NOW, LATE = " REFERENCES t", " REFERENCES t DEFERRABLE INITIALLY DEFERRED"
 
 
-@pytest.mark.parametrize(("foreign", "parents"), [("", SELF), (NOW, ()), (NOW, SELF), (LATE, ()), (LATE, SELF)])
-def test_a_parent_in_the_same_batch_is_found_whatever_the_order(database, foreign: str, parents) -> None:
+@pytest.mark.parametrize("foreign", [NOW, LATE])
+def test_a_parent_in_the_same_batch_is_found_whatever_the_order(database, foreign: str) -> None:
     database.executescript(f"CREATE TABLE t (id INTEGER PRIMARY KEY, boss INTEGER{foreign}, v CHECK (v > 0))")
-    name = "person" if parents else "t"
     rows = [(1, 2, 1), (2, 3, 1), (3, None, 1), (4, 99, 1), (5, 4, 1), (6, 7, 1), (7, None, 0), (8, 6, 1), (9, 9, 1)]
-    loaded = load(database, rows, parents=parents)
+    loaded = load(database, rows)
     assert told(loaded) == {
-        3: ("parent", f"no {name} with id 99"),
-        4: ("parent", f"no {name} with id 4"),
-        5: ("parent", f"no {name} with id 7"),
+        3: ("parent", "no t with id 99"),
+        4: ("parent", "no t with id 4"),
+        5: ("parent", "no t with id 7"),
         6: ("load", "CHECK constraint failed: v > 0"),
-        7: ("parent", f"no {name} with id 6"),
+        7: ("parent", "no t with id 6"),
     }
     assert [row[0] for row in held(database)] == [1, 2, 3, 9]
     assert database.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
-@pytest.mark.parametrize(("foreign", "parents"), [("", SELF), (NOW, ()), (LATE, SELF)])
-def test_the_children_of_a_refused_row_of_the_same_batch_are_refused_too(database, foreign: str, parents) -> None:
+@pytest.mark.parametrize("foreign", [NOW, LATE])
+def test_the_children_of_a_refused_row_of_the_same_batch_are_refused_too(database, foreign: str) -> None:
     database.executescript(f"CREATE TABLE t (id INTEGER PRIMARY KEY, boss INTEGER{foreign})")
-    loaded = load(database, [(1, 2), (2, 3), (3, 99), (4, None), (5, 4)], parents=parents)
+    loaded = load(database, [(1, 2), (2, 3), (3, 99), (4, None), (5, 4)])
     assert [(each.index, each.stage) for each in loaded.refused] == [(0, "parent"), (1, "parent"), (2, "parent")]
     assert held(database) == [(4, None), (5, 4)]
 
@@ -362,9 +356,9 @@ def test_names_may_be_weird(database) -> None:
 
 @pytest.mark.parametrize("key", ["id INTEGER PRIMARY KEY", "id TEXT COLLATE NOCASE PRIMARY KEY", "id TEXT UNIQUE"])
 def test_every_statement_of_a_staged_load_finds_rows_by_index(database, key: str) -> None:
-    database.executescript(f"CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE t ({key}, v, p)")
-    parents = (Parent(object="p", columns=("p",), table="p", key=("id",)),)
-    loading = Loading(columns=("id", "v", "p"), key=("id",), fresh=False, parents=parents)
+    late = "DEFERRABLE INITIALLY DEFERRED"
+    database.executescript(f"CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE t ({key}, v, p REFERENCES p {late})")
+    loading = Loading(columns=("id", "v", "p"), key=("id",), fresh=False)
     into = look_into(database, "t", loading, "new.db")
     sql = write_stage_sql(into)
     database.execute(sql.create)

@@ -8,11 +8,11 @@ import pytest
 
 from milepost.connectors.sql.sqlite.target import SqliteTarget
 from milepost.databases.sqlite import connect
-from milepost.migration.target import Loaded, Loading, Parent
+from milepost.migration.target import Loaded, Loading
 
 WIDTH = 1500
+LATE = "REFERENCES mother DEFERRABLE INITIALLY DEFERRED"
 COLUMNS = ("id", "p", *(f"c{number}" for number in range(WIDTH)))
-PARENT = Parent(object="Mother", columns=("p",), table="mother", key=("id",))
 
 
 @pytest.mark.parametrize("fresh", [False, True], ids=["upsert", "fresh"])
@@ -21,12 +21,12 @@ def test_a_table_of_1500_columns_is_loaded_and_every_column_of_it_compared(tmp_p
     connection.execute("CREATE TABLE mother (id INTEGER PRIMARY KEY)")
     connection.execute("INSERT INTO mother VALUES (1)")
     names = ", ".join(f"{name} CHECK ({name} <> 'bad')" for name in COLUMNS[2:])
-    connection.execute(f"CREATE TABLE t (id INTEGER PRIMARY KEY, p, {names})")
+    connection.execute(f"CREATE TABLE t (id INTEGER PRIMARY KEY, p {LATE}, {names})")
     target = SqliteTarget(f"sqlite:///{tmp_path / 'new.db'}", name="t", key=("id",))
 
     def load(rows: list[tuple], *, fresh: bool) -> Loaded:
         connection.execute("BEGIN IMMEDIATE")
-        loaded = target.load(connection, rows, Loading(columns=COLUMNS, key=("id",), fresh=fresh, parents=(PARENT,)))
+        loaded = target.load(connection, rows, Loading(columns=COLUMNS, key=("id",), fresh=fresh))
         connection.execute("COMMIT")
         return loaded
 

@@ -11,19 +11,6 @@ from milepost.migration.source import Key, Row
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parent:
-    """A parent to be there for each row: the child's ``columns`` hold the parent's ``key`` columns' values.
-
-    ``object`` is the parent object's name, for messages. A row with NULL in one of ``columns`` has no parent to find.
-    """
-
-    object: str
-    columns: tuple[str, ...]
-    table: str
-    key: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Loading:
     """How an object's batches are loaded.
 
@@ -37,16 +24,11 @@ class Loading:
     key: tuple[str, ...]
     fresh: bool
     last_wins: bool = False
-    parents: tuple[Parent, ...] = ()
 
     @property
     def staged(self) -> bool:
-        """Whether rows must meet rows that are there, or their parents: what a temporary table is for.
-
-        A target may do without one where it can: PostgreSQL looks up the parents of a fresh table's rows by the keys
-        that a batch names, and then loads directly, unless the object is its own parent.
-        """
-        return not self.fresh or self.last_wins or bool(self.parents)
+        """Whether rows must meet rows that are there: what a temporary table is for."""
+        return not self.fresh or self.last_wins
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from milepost.connectors.sql.sqlite.describe import look
 from milepost.connectors.sql.sqlite.each import FAULTS, Ignored, deferred, guarded, require_row_fault
-from milepost.connectors.sql.sqlite.foreign_keys import is_same, leading_to
+from milepost.connectors.sql.sqlite.foreign_keys import ForeignKey, is_same, leading_to
 from milepost.connectors.sql.sqlite.lay import Keyed, key_collations, lay
 from milepost.connectors.sql.sqlite.quote import listed, quote
 from milepost.connectors.sql.sqlite.reason import load_refusal
 from milepost.migration.source import Key
-from milepost.migration.target import Loaded, Parent, Refused
+from milepost.migration.target import Loaded, Refused
 
 
 def delete_rows(connection: sqlite3.Connection, keyed: Keyed, keys: Sequence[Key]) -> Loaded:
@@ -152,14 +152,14 @@ class _Stayed(Exception):
         self.reasons = reasons
 
 
-def _reference(connection: sqlite3.Connection, keyed: Keyed, child: str, parent: Parent) -> _Reference:
+def _reference(connection: sqlite3.Connection, keyed: Keyed, child: str, foreign_key: ForeignKey) -> _Reference:
     """As a foreign key compares: under the parent's collation and affinity, by the child's index where that may be."""
     table = look(connection, child)
-    collations = key_collations(connection, keyed.table, parent.key)
+    collations = key_collations(connection, keyed.table, foreign_key.key)
     conditions = []
-    for column, key, collation in zip(parent.columns, parent.key, collations, strict=True):
+    for column, key, collation in zip(foreign_key.columns, foreign_key.key, collations, strict=True):
         if table.affinity(column) == keyed.table.affinity(key):
             conditions.append(f"c.{quote(column)} = +t.{quote(key)} COLLATE {collation}")
         else:
             conditions.append(f"t.{quote(key)} COLLATE {collation} = +c.{quote(column)}")
-    return _Reference(child, parent.columns, " AND ".join(conditions), is_same(child, keyed.table.name))
+    return _Reference(child, foreign_key.columns, " AND ".join(conditions), is_same(child, keyed.table.name))

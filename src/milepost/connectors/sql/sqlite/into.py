@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from milepost.connectors.sql.fit import Fit
 from milepost.connectors.sql.sqlite.describe import Table, look, require
-from milepost.connectors.sql.sqlite.foreign_keys import enforced_keys, is_same
+from milepost.connectors.sql.sqlite.foreign_keys import ForeignKey, enforced_keys, is_same
 from milepost.connectors.sql.sqlite.lay import key_collations
 from milepost.connectors.sql.sqlite.values import fit_for
-from milepost.migration.target import Loading, Parent
+from milepost.migration.target import Loading
 
 HALFWAY = re.compile(r"\b(IGNORE|FAIL)\b", re.IGNORECASE)
 DEFERRED = re.compile(r"\bDEFERRED\b", re.IGNORECASE)
@@ -19,12 +19,12 @@ DEFERRED = re.compile(r"\bDEFERRED\b", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """A parent that each row must have: one of the object's, or of a foreign key that SQLite would check too late.
+    """A parent that each row must have: that of a foreign key which SQLite would check too late.
 
     ``itself``: the parent is a row of the same table, and may come in the same batch.
     """
 
-    parent: Parent
+    parent: ForeignKey
     itself: bool
     collations: tuple[str, ...]
 
@@ -46,7 +46,7 @@ class Into:
     fits: tuple[Fit, ...]
     collations: tuple[str, ...]
     wanted: tuple[Wanted, ...]
-    foreign_keys: tuple[Parent, ...]
+    foreign_keys: tuple[ForeignKey, ...]
     careful: bool
     defers: bool
     adds: bool = True
@@ -95,28 +95,24 @@ def has_halfway_triggers(connection: sqlite3.Connection, table: Table) -> bool:
 
 
 def _wanted(
-    connection: sqlite3.Connection, table: Table, loading: Loading, foreign_keys: tuple[Parent, ...], shown: str
+    connection: sqlite3.Connection, table: Table, loading: Loading, foreign_keys: tuple[ForeignKey, ...], shown: str
 ) -> tuple[Wanted, ...]:
-    """The object's parents, and foreign keys that are checked at commit, when no row can be refused any more."""
-    parents = list(loading.parents)
+    """The foreign keys that are checked at commit, when no row can be refused any more."""
     late = DEFERRED.search(table.ddl) is not None or _leads_to_itself(table, foreign_keys)
-    for parent in foreign_keys if late else ():
-        known = any(each.columns == parent.columns and each.table == parent.table for each in parents)
-        if not known and set(parent.columns) <= set(loading.columns):
-            parents.append(parent)
     return tuple(
         Wanted(
             parent=parent,
             itself=is_same(parent.table, table.name),
             collations=_parent_collations(connection, parent, shown),
         )
-        for parent in parents
+        for parent in foreign_keys
+        if late and set(parent.columns) <= set(loading.columns)
     )
 
 
-def _leads_to_itself(table: Table, foreign_keys: tuple[Parent, ...]) -> bool:
+def _leads_to_itself(table: Table, foreign_keys: tuple[ForeignKey, ...]) -> bool:
     return any(is_same(parent.table, table.name) for parent in foreign_keys)
 
 
-def _parent_collations(connection: sqlite3.Connection, parent: Parent, shown: str) -> tuple[str, ...]:
+def _parent_collations(connection: sqlite3.Connection, parent: ForeignKey, shown: str) -> tuple[str, ...]:
     return key_collations(connection, look(connection, parent.table, shown=shown), parent.key)

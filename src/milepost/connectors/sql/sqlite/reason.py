@@ -11,7 +11,7 @@ from milepost.connectors.sql.sqlite.into import Into
 from milepost.connectors.sql.sqlite.quote import quote
 from milepost.connectors.sql.sqlite.values import unbindable
 from milepost.migration.source import Row
-from milepost.migration.target import Parent, Refused
+from milepost.migration.target import Refused
 
 DUPLICATE = "another row already has this key"
 
@@ -36,11 +36,6 @@ def load_refusal(index: int, reason: str) -> Refused:
 
 def null_key(name: str) -> str:
     return f"column {name} is part of the key and holds NULL"
-
-
-def orphaned(parent: Parent, values: Sequence[Any]) -> str:
-    """Which parent is not there."""
-    return absent(parent.object, parent.key, values)
 
 
 def absent(name: str, key: Sequence[str], values: Sequence[Any]) -> str:
@@ -71,5 +66,5 @@ def _missing(connection: sqlite3.Connection, into: Into, row: Row) -> str | None
         where = " AND ".join(f"{quote(name)} = ?" for name in parent.key)
         if connection.execute(f"SELECT 1 FROM {quote(parent.table)} WHERE {where}", held).fetchone() is None:
             columns = ", ".join(parent.columns)
-            broken.append(f"FOREIGN KEY constraint failed: {columns}: {orphaned(parent, held)}")
+            broken.append(f"FOREIGN KEY constraint failed: {columns}: {absent(parent.table, parent.key, held)}")
     return "; ".join(broken) or None

@@ -16,7 +16,7 @@ from milepost.connectors.sql.sqlite.each import (
     require_row_fault,
 )
 from milepost.connectors.sql.sqlite.into import Into
-from milepost.connectors.sql.sqlite.reason import DUPLICATE, absent, load_refusal, null_key, orphaned, refusal
+from milepost.connectors.sql.sqlite.reason import DUPLICATE, absent, load_refusal, null_key, refusal
 from milepost.connectors.sql.sqlite.stage_sql import (
     CHOSEN,
     REFUSED,
@@ -225,7 +225,7 @@ class _Batch:
                 continue
             sql = orphans(self._into, wanted, state, in_table=in_table)
             for place, *values in self._connection.execute(sql):
-                reasons.setdefault(place, []).append(orphaned(wanted.parent, values))
+                reasons.setdefault(place, []).append(absent(wanted.parent.table, wanted.parent.key, values))
         return reasons
 
     def _places(self, state: int) -> list[int]:
