@@ -21,6 +21,7 @@ from milepost.crashtest.report import Report, Round
 from milepost.wiring.run import Urls
 from run_command import milepost
 
+OVER = {"put the job complete", "release"}
 CRASH = Path(__file__).parent / "crash"
 RANDOM = 20  # rounds of random kills for each case of test_matrix.py, of which there are ten
 Rounds = Callable[[Sequence[Effect]], list[Script]]
@@ -95,11 +96,18 @@ class Prepared:
         done = milepost(self.file.parent, *before, self.file.name, *after, *given)
         assert done.status == 0, (done.out, done.err)
 
-    def rework(self, round_: Round, batch_rows: int) -> tuple[int, int]:
-        """Rows that were read again, but for those that a rollback asked for; and the most that may be."""
+    def rework(self, round_: Round, report: Report) -> tuple[int, int]:
+        """Rows that were read again, but for those that a rollback asked for; and the most that may be.
+
+        A command that is given again when all is done, and only that not yet said, does all of it again; but for a run.
+        A repair looks for rows too many from the beginning each time, and knows no more whether that was it.
+        """
         undone = sum(round_.rollbacks.values()) * self.case.rolled_back
-        blows = round_.kills if isinstance(round_.script, RandomKills) else 1
-        return max(0, round_.read_again - undone), batch_rows * blows
+        at_random = isinstance(round_.script, RandomKills)
+        after_all = self.case.action != "run" and (at_random or round_.at in OVER)
+        over = after_all or self.case.action == "repair"
+        blows = round_.kills if at_random else 1
+        return max(0, round_.read_again - undone), report.batch_rows * blows + (report.rows * blows if over else 0)
 
 
 def prepared(case: Case, folder: Path, make_postgres: Callable[[], str]) -> Prepared:
@@ -170,7 +178,7 @@ def count(report: Report, prepared: Prepared, totals: Counter[str]) -> list[str]
     """Add up what the rounds came to; what is wrong with them, in words."""
     wrong = [f"{each.replay} ({each.effect}): {each.outcome}: {each.messages}" for each in report.failures]
     for each in report.rounds:
-        again, most = prepared.rework(each, report.batch_rows)
+        again, most = prepared.rework(each, report)
         totals["rounds"] += 1
         totals["kills"] += each.kills
         totals["of them at random moments"] += each.kills if isinstance(each.script, RandomKills) else 0

@@ -14,9 +14,11 @@ from fix_totals import EVERY_POINT
 from matrix import Case, Prepared, count, every_kill, other_faults, prepared
 from related_data import (
     customers_differ,
+    damage,
     departments_differ,
     fill,
     live_on,
+    mend,
     notes_differ,
     staff_differs,
 )
@@ -38,14 +40,17 @@ CASES = {
     "the key map": case("mapped", differing=notes_differ),
     "their own kind": case("own_kind", differing=staff_differs),
     "a circle": case("circle", differing=departments_differ),
+    "rejects again": case("living", differing=customers_differ, action="retry", afterwards=mend),
     "a recheck": case("living", differing=customers_differ, action="recheck", afterwards=live_on),
+    "catching up": case("catch_up", differing=customers_differ, changes_source=True),
+    "a repair": case("living", differing=customers_differ, action="repair", afterwards=damage),
 }
-OUTSIDE = ["generated ids", "a circle", "a recheck"]  # also with a store elsewhere
+OUTSIDE = ["generated ids", "a circle", "rejects again", "a recheck"]  # also with a store elsewhere
 TOGETHER = [(name, pairing, False) for name in CASES for pairing in PAIRINGS]
 EVERY = TOGETHER + [(name, pairing, True) for name in OUTSIDE for pairing in PAIRINGS]
-SOME = [(name, list(PAIRINGS)[number % len(PAIRINGS)], False) for number, name in enumerate(CASES)] + [
-    ("generated ids", "SQLite to PostgreSQL", True)
-]
+ON_POSTGRES = {"the key map": "SQLite to PostgreSQL", "a recheck": "PostgreSQL to PostgreSQL"}
+SOME = [(name, ON_POSTGRES.get(name, "SQLite to SQLite"), False) for name in CASES]
+SOME += [("generated ids", "SQLite to PostgreSQL", True)]
 
 
 def scene_of(name: str, pairing: str, tmp_path, make_postgres, monkeypatch, *, outside: bool = False) -> Prepared:
