@@ -13,6 +13,7 @@ from milepost.errors import Fatal
 from milepost.jobs.state import JSON
 from milepost.migration.source import Key
 
+COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 LONGEST = 1000  # digits of a number that is written out
 
 WRITE: dict[type, tuple[str, Callable[[Any], str]]] = {
@@ -42,7 +43,7 @@ def encode(key: Sequence[Any]) -> JSON:
     Text with lone surrogates (SQLite's that is not valid UTF-8) is ``{"surrogates": …}`` in hexadecimal digits.
     Raises Fatal for a value that cannot be a position.
     """
-    return [_encode(value) for value in key]
+    return [value if type(value) is int else _encode(value) for value in key]
 
 
 def decode(position: JSON) -> Key | None:
@@ -60,8 +61,10 @@ def canonical(key: Sequence[Any]) -> JSON:
 
 def map_key(key: Sequence[Any], part: int = 0) -> str:
     """A source key as the key map holds it. ``part`` counts, from 0, the rows that one source row was split into."""
-    parts = [{"part": part}] if part else []
-    return json.dumps([*canonical(key), *parts], separators=(",", ":"), ensure_ascii=False)
+    texts = [str(value) if type(value) is int else COMPACT(_encode(_plain_number(value))) for value in key]
+    if part:
+        texts.append(f'{{"part":{part}}}')
+    return f"[{','.join(texts)}]"
 
 
 def unmap_key(text: str) -> tuple[Key, int]:
@@ -81,6 +84,8 @@ def highest(values: Iterable[Any]) -> JSON:
 
 
 def _plain_number(value: Any) -> Any:
+    if type(value) is str:
+        return value
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, float) and value.is_integer():

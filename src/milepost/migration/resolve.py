@@ -132,6 +132,8 @@ def link_value(edge: Edge, values: Row) -> JSON:
     Of several columns with NULL in one the others are kept, though they name no parent.
     """
     value = values[0] if len(edge.columns) == 1 else values
+    if value is None or (type(value) is int and len(edge.key) == 1):  # the ordinary one, as quickly as can be
+        return None if value is None else [value]
     try:
         key = parent_key(edge, value)
         if key is None and len(edge.columns) > 1 and any(part is not None for part in values):
