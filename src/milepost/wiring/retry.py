@@ -26,6 +26,7 @@ from milepost.migration.object import Object
 from milepost.migration.passes import PASSES, Pass, path_of, recorded
 from milepost.migration.pin import Pin
 from milepost.migration.retry import LOADED, NO_LIMIT, RETRY, Chosen, try_again, was_loaded
+from milepost.migration.route import Route
 from milepost.migration.table import Rows
 from milepost.wiring.early import look_first
 from milepost.wiring.migrate import Migrating
@@ -38,8 +39,8 @@ from milepost.wiring.subjects import Attempt, Subjects
 class Retried:
     """What came of the rows that were tried again: target rows that are in now, and source rows that are not.
 
-    ``rejected`` again; ``gone`` from the source, so that nothing is left to be moved. ``left`` are objects whose
-    rejects were not tried.
+    ``rejected`` again, be it only for a parent that is set later; ``gone`` from the source, so that nothing is left to
+    be moved. ``left`` are objects whose rejects were not tried.
     """
 
     loaded: int = 0
@@ -252,10 +253,18 @@ class _Part:
             with self.subjects.route(self.each) as own:
                 route = replace(own, max_rejects=NO_LIMIT)
                 chosen: Chosen = partial(self._is_of, loaded=loaded)
-                yield self.subjects.call(path, partial(try_again, route=route, pin=self.pin, chosen=chosen))
-                if route.later:
-                    self.subjects.started(f"{path}/links")
-                    set_links(self.subjects.root, route, path)
+                done = self.subjects.call(path, partial(try_again, route=route, pin=self.pin, chosen=chosen))
+                unset = self._set_links(route, path)
+            yield {**done, "loaded": done["loaded"] - unset, "rejected": done["rejected"] + unset}
+
+    def _set_links(self, route: Route, path: str) -> int:
+        """How many rows lack a parent that is set later."""
+        if not route.later:
+            return 0
+        self.subjects.started(f"{path}/links")
+        set_links(self.subjects.root, route, path)
+        record = self.subjects.root.store.get(f"{path}/links")
+        return 0 if record is None else record.counts.rejected
 
     def _is_of(self, one: RejectedRow, *, loaded: bool) -> bool:
         return was_loaded(one) is loaded and self.chosen(one)
