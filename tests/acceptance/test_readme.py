@@ -27,19 +27,25 @@ def test_there_are_a_migration_a_sink_a_job_and_a_crash_test() -> None:
 def two_databases(folder: Path) -> None:
     old = sqlite3.connect(folder / "legacy.db")
     old.executescript("""
-        CREATE TABLE customers (cust_no INTEGER PRIMARY KEY, name TEXT, email TEXT);
+        CREATE TABLE customers (cust_no INTEGER PRIMARY KEY, name TEXT, email TEXT, changed_at TEXT);
         CREATE TABLE invoices (inv_no INTEGER PRIMARY KEY, cust_no INTEGER, total INTEGER);
         CREATE TABLE currencies (iso TEXT PRIMARY KEY, title TEXT);
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
-            INSERT INTO customers SELECT i, ' Name ' || i, CASE i WHEN 7 THEN NULL ELSE 'N' || i || '@X' END FROM n;
+            INSERT INTO customers
+            SELECT i, ' Name ' || i, CASE i WHEN 7 THEN NULL ELSE 'N' || i || '@X' END, '2026-01-01' FROM n;
         INSERT INTO invoices SELECT 1000 + cust_no, cust_no, cust_no * 2 FROM customers;
         INSERT INTO currencies VALUES ('EUR', 'Euro'), ('INR', 'Rupee');
     """)
     old.close()
     new = sqlite3.connect(folder / "new.db")
     new.executescript("""
-        CREATE TABLE customer (legacy_no INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL);
-        CREATE TABLE invoice (number INTEGER PRIMARY KEY, customer_no INTEGER NOT NULL, total INTEGER NOT NULL);
+        CREATE TABLE customer (
+            customer_id INTEGER PRIMARY KEY, legacy_no INTEGER NOT NULL UNIQUE, name TEXT NOT NULL, email TEXT NOT NULL
+        );
+        CREATE TABLE invoice (
+            invoice_id INTEGER PRIMARY KEY, number INTEGER NOT NULL UNIQUE,
+            customer_id INTEGER NOT NULL REFERENCES customer, total INTEGER NOT NULL
+        );
         CREATE TABLE currency (code TEXT PRIMARY KEY, name TEXT NOT NULL);
     """)
     new.close()
@@ -48,12 +54,13 @@ def two_databases(folder: Path) -> None:
 def test_the_migration_moves_its_rows_and_rejects_what_it_says(tmp_path: Path) -> None:
     two_databases(tmp_path)
     (tmp_path / "crm.py").write_text(BLOCKS[0])
-    for command in ("plan", "run", "status"):
+    for command in ("plan", "run", "status", "verify"):
         ended = python(tmp_path, "-m", "milepost", command, "crm.py", "--target", "sqlite:///new.db")
         assert ended.returncode == 0, ended.stderr
     new = sqlite3.connect(tmp_path / "new.db")
     assert new.execute("SELECT count(*), min(name), min(email) FROM customer").fetchone() == (199, "Name 1", "n100@x")
-    assert new.execute("SELECT count(*), sum(total) FROM invoice").fetchone() == (199, sum(range(201)) * 2 - 14)
+    joined = "SELECT count(*), sum(total) FROM invoice JOIN customer USING (customer_id) WHERE number = 1000 + legacy_no"
+    assert new.execute(joined).fetchone() == (199, sum(range(201)) * 2 - 14)
     assert new.execute("SELECT * FROM currency").fetchall() == [("EUR", "Euro"), ("INR", "Rupee")]
     new.close()
 
