@@ -10,6 +10,7 @@ from typing import Any
 from milepost.jobs.intent import INTENT
 from milepost.jobs.lease import Lease
 from milepost.jobs.state import Record, State
+from milepost.migration.passes import PASSES
 from milepost.wiring.open import open_store
 from milepost.wiring.openers import Openers
 
@@ -114,6 +115,14 @@ class IntentForgotten(Broken):
             self._store.replace(lease, path, name, value)
 
 
+class PassUnrecorded(Broken):
+    """That completed ranges are being looked at again is not written down."""
+
+    def replace(self, lease: Lease, path: str, name: str, value: Any) -> None:
+        if name != PASSES:
+            self._store.replace(lease, path, name, value)
+
+
 def breaking(how: Callable[[Any], Any]) -> Openers:
     def opened(url: str, *, create: bool) -> Any:
         store = open_store(url, create=create)
@@ -127,5 +136,6 @@ KEY_MAP_APART = breaking(KeyMapApart)
 LINKS_APART = breaking(LinksApart)
 EPOCH_UNCHECKED = breaking(EpochUnchecked)
 INTENT_FORGOTTEN = breaking(IntentForgotten)
+PASS_UNRECORDED = breaking(PassUnrecorded)
 ROLLBACK_UNRECORDED = breaking(RollbackUnrecorded)
 SOUND = breaking(Broken)

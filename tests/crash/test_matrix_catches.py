@@ -21,6 +21,14 @@ NESTED = Case("nested/nested.py", None, None, "sqlite")
 NESTED_ON_POSTGRES = Case("nested/nested.py", None, None, "postgres")
 MAPPED = Case("related/mapped.py", "sqlite", "sqlite", fill=related_data.fill)
 OWN_KIND = Case("related/own_kind.py", "sqlite", "sqlite", fill=related_data.fill)
+RECHECK = Case(
+    "related/living.py",
+    "sqlite",
+    "sqlite",
+    fill=related_data.fill,
+    action="recheck",
+    afterwards=related_data.live_on,
+)
 
 
 def caught(scene: Prepared, engine: str, rounds: Rounds, monkeypatch, totals) -> Report:
@@ -63,6 +71,13 @@ def test_a_link_that_is_written_down_too_late_is_caught(tmp_path, monkeypatch, t
     scene = prepared(OWN_KIND, tmp_path, str)
     broken = caught(scene, "LINKS_APART", every(Effect.COMMIT, Moment.AFTER), monkeypatch, totals)
     assert "employee" in {name for each in broken.failures for name in each.about}
+
+
+def test_a_recheck_that_nobody_writes_down_is_caught(tmp_path, monkeypatch, totals) -> None:
+    """What it had found gone at the source stays in the target: the next recheck sees nothing there that moved."""
+    scene = prepared(RECHECK, tmp_path, str)
+    broken = caught(scene, "PASS_UNRECORDED", every(Effect.COMMIT, Moment.AFTER, 2), monkeypatch, totals)
+    assert "customer" in {name for each in broken.failures for name in each.about}
 
 
 def test_a_rollback_that_nobody_writes_down_is_caught_in_a_migration(tmp_path, monkeypatch, totals) -> None:
