@@ -267,7 +267,7 @@ def test_the_plan_of_a_started_sink_does_not_claim_to_know_what_it_holds(letters
         letters.run()
     [each] = plan(letters.migration()).objects
     assert each.done.read == 3
-    assert each.notes == ()
+    assert not any("holds rows" in note for note in each.notes)
 
 
 @pytest.mark.parametrize(
