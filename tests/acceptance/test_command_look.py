@@ -58,7 +58,7 @@ def test_the_status_before_the_first_run_is_pending_and_makes_no_store(folder: P
     assert told.status == 0
     assert told.document | {"store": ""} == {
         "job": "crm", "state": "pending", "epoch": 0, "store": "", "lease": None, "runs": [],
-        "checkpoints": [], "rejects": 0, "told": [],
+        "checkpoints": [], "rejects": 0, "as_of": None, "left": {}, "told": [],
     }  # fmt: skip
     assert contents(folder) == before
 

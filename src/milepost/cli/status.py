@@ -31,9 +31,9 @@ LATEST_RUNS = 5
 class Status:
     """A job as its store knows it. ``now`` is the store's time (None: there is no store yet).
 
-    ``as_of`` is when the target was last found as its source is, ISO 8601. ``left``: by object, how many rows the target
-    holds that the source has no more. ``dead``: the latest run provably ended without recording it. ``rejects`` is how many rows are rejected now.
-    ``told``: what else there is to say, in lines.
+    ``as_of`` is when the target was last found as its source is, ISO 8601. ``left``: by object, how many rows the
+    target holds that the source has no more. ``dead``: the latest run provably ended without recording it. ``rejects``
+    is how many rows are rejected now. ``told``: what else there is to say, in lines.
     """
 
     job: str

@@ -48,7 +48,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def as_of_in_words(
-    at: str | None, objects: Sequence[Object], deletes: str, closed: Collection[str] = frozenset()
+    at: str | None, objects: Sequence[Object] = (), deletes: str = "apply", closed: Collection[str] = frozenset()
 ) -> str:
     """The closing line: as of when the target is right, and what nobody looked for. ``at`` None: nobody looked.
 
@@ -57,7 +57,9 @@ def as_of_in_words(
     if at is None:
         return "what came to the source or changed there after it was read was not looked for"
     looked_at = [each for each in objects if each.name not in closed]
-    gone = [f"whatever changed at the source of {_listed(sorted(closed))}, which is gone or another one"] if closed else []
+    gone = (
+        [f"whatever changed at the source of {_listed(sorted(closed))}, which is gone or another one"] if closed else []
+    )
     cannot = "; ".join([*gone, *unseen(looked_at, deletes)])
     when = datetime.fromisoformat(at).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     return f"the target is right as of {when}" + (
