@@ -107,6 +107,14 @@ def test_an_entry_that_fits_nowhere_changes_nothing() -> None:
     assert [each.high for each in fold([entry("a", 1, None, 5), entry("a/retry-1", 1, 77, 78)])] == [[5]]
 
 
+def test_rows_that_went_are_counted_until_as_many_came() -> None:
+    before = [entry("a", 1, None, 5, rows=5), entry("a", 2, 5, 9, rows=4)]
+    cut = [entry("a/recheck-1", 1, None, 3, rows=1), entry("a/recheck-1", 2, 3, 5, rows=2)]
+    assert [fold([*before, *cut[:count]]).fewer for count in range(3)] == [0, 0, 2]
+    assert fold([*before, *cut, entry("a/recheck-2", 1, 3, 5, rows=3)]).fewer == 1
+    assert fold([*before, *cut, entry("a/recheck-2", 1, 3, 5, rows=9)]).fewer == 0
+
+
 def test_the_sum_is_unknown_where_one_range_is() -> None:
     known = [entry("a", 1, None, 5, rows=5, modified=[3]), entry("a", 2, 5, 9, rows=4, modified=[7])]
     assert in_all(fold(known)) == Extent(rows=9, modified=[7])
