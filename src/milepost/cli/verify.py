@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -101,19 +101,21 @@ def _draw(found: Verified) -> None:
     from milepost.cli.tables import console, show, table
 
     screen = console()
-    drawn = table("path:object", *NUMBERS, drop=["filtered", "rejected", "read"])
+    refused = any(each.found.refused for each in found.objects)
+    names = [name for name in NUMBERS if name != "refused" or refused]
+    drawn = table("path:object", *names, drop=["filtered", "rejected", "read"])
     for each in found.objects:
-        drawn.add_row(each.name, *_cells(each))
+        drawn.add_row(each.name, *_cells(each, names))
     show(screen, drawn)
     screen.print()
     for line in _lines(found):
         screen.print(line, soft_wrap=True)
 
 
-def _cells(each: VerifiedObject) -> list[str]:
+def _cells(each: VerifiedObject, names: Sequence[str]) -> list[str]:
     if not each.compared:
         return []
-    cells = {name: number(getattr(each.found, name)) for name in NUMBERS}
+    cells = {name: number(getattr(each.found, name)) for name in names}
     return list((cells if each.extra_known else {**cells, "extra": "?"}).values())
 
 

@@ -32,6 +32,8 @@ from milepost.wiring.mending import Mending
 from milepost.wiring.migrate import Migrating
 
 MOST_DELETED = 100_000  # rows that one repair deletes: their keys are kept in memory
+KEPT_UNKNOWN = "of the extra rows those stay that the key map does not know to be ours, and what they refer to"
+KEPT_EXTRA = 'extra rows stay: a repair deletes them where the migration says deletes="apply"'
 MOVED = (State.COMPLETE, State.STARTED, State.FAILED)  # where there may be rows in the target
 
 
@@ -210,8 +212,8 @@ class Verifying:
         counted = checkpoint.call(f"{each.name}/extra", look)
         subject.route.close()
         gone = mending.delete(each, counted["keys"]) if mending is not None and deletes and counted["keys"] else 0
-        if gone < counted["extra"] and deletes:
-            self.notes[each.name].append("of the extra rows only those are deleted that the key map knows to be ours")
+        if gone < counted["extra"] and mending is not None:
+            self.notes[each.name].append(KEPT_UNKNOWN if deletes else KEPT_EXTRA)
         return {**counted, "left": counted["extra"] - gone}
 
     def _why_no_extra(self, each: Object, subject: Subject) -> str | None:
