@@ -18,7 +18,6 @@ from milepost.jobs.state import JSON, State
 from milepost.jobs.stop import Stop
 from milepost.migration.apart import end_earlier
 from milepost.migration.check import check_copy, check_declaration, check_store, check_target, look_ahead, try_out
-from milepost.migration.definition import definition
 from milepost.migration.duration import duration
 from milepost.migration.gather import BatchLimits
 from milepost.migration.keys import decode
@@ -27,7 +26,7 @@ from milepost.migration.migration import Migration, OwnStep
 from milepost.migration.move import move
 from milepost.migration.object import Object, Undo
 from milepost.migration.order import Ordered, in_order
-from milepost.migration.pin import Pin, check_definition, freeze, name_of, reads_otherwise, recorded
+from milepost.migration.pin import Pin, check_definition
 from milepost.migration.plan import Plan
 from milepost.migration.route import Route
 from milepost.migration.table import Rows
@@ -37,6 +36,7 @@ from milepost.wiring.known import Known, known_of
 from milepost.wiring.later import why_not_later
 from milepost.wiring.openers import Openers
 from milepost.wiring.passes import LIMIT, Passes
+from milepost.wiring.pinning import pin_all
 from milepost.wiring.places import Places
 from milepost.wiring.planning import plan_object
 from milepost.wiring.subjects import Attempt, Subjects
@@ -112,7 +112,7 @@ class Migrating:
         checkpoint.settle(self.migration.parameters, self.parameters)
         for each in self.objects:
             self._check_definition(each)
-        pins = self._pin(checkpoint)
+        pins = pin_all(checkpoint, self.ordered, self.routes, self.known, self.places)
         for each in self.objects:
             if each.name in pins:
                 checkpoint.foresee(each.name, pins[each.name].rows)
@@ -213,33 +213,6 @@ class Migrating:
         later = [column for columns in sorted(route.later) for column in columns]
         self.warnings[each.name] = look_ahead(each, source, target, trial, later)
         return trial
-
-    def _pin(self, checkpoint: Checkpoint) -> dict[str, Pin]:
-        """The pin of every object still to move: as recorded, else frozen now and recorded.
-
-        Children are frozen before their parents: a source that lives on may then have parents that no child needs, but
-        no child without its parent.
-        """
-        values, pins = checkpoint.recall(), {}
-        for each in reversed([each for each in self.objects if each.name in self.routes]):
-            before = recorded(values, each)
-            pins[each.name] = self._pin_object(each, before)
-            if pins[each.name] != before:
-                checkpoint.replace(name_of(each.name), pins[each.name].as_json())
-        return pins
-
-    def _pin_object(self, each: Object, pin: Pin | None) -> Pin:
-        """The pin as recorded; frozen anew where the object has not begun, or was changed to read other rows."""
-        later, source = self.ordered.later_of(each), self.routes[each.name].source
-        now = definition(each, self.places.read_from(each), later)
-        if pin is not None and pin.definition == now:
-            return pin
-        if pin is None or self.known.progress(each) is State.PENDING or reads_otherwise(pin, now):
-            try:
-                return freeze(each, source, self.places.read_from(each), later)
-            finally:
-                source.close()
-        return Pin(definition=now, end=pin.end, rows=pin.rows)
 
     def _passes(self, checkpoint: Checkpoint, pins: dict[str, Pin]) -> Passes:
         attempt = Attempt(
