@@ -160,8 +160,10 @@ def test_before_a_run_there_is_nothing_to_compare(tmp_path: Path) -> None:
     done = milepost(tmp_path, "verify", "crm.py")
 
     assert done.status == 2
-    assert "nothing" in done.err
+    assert "crm has moved nothing yet" in done.err
     assert not list(tmp_path.glob("*verify*"))
+    document = milepost(tmp_path, "verify", "crm.py", "--json").document
+    assert (document["exit"], "moved nothing yet" in document["error"]) == (2, True)
 
 
 def test_a_job_of_steps_has_nothing_to_compare(tmp_path: Path) -> None:

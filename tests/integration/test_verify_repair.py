@@ -207,3 +207,21 @@ def test_what_was_never_complete_cannot_be_repaired(family, tmp_path) -> None:
 
     with pytest.raises(PlanError, match="is not complete"):
         verify(a_migration(family), beside=tmp_path, repair=True)
+
+
+def test_a_repair_goes_the_same_way_where_the_store_is_elsewhere(sqlite_pair, tmp_path) -> None:
+    sqlite_pair.source.execute("CREATE TABLE a (no integer PRIMARY KEY, value text)")
+    sqlite_pair.source.insert("a", [(no, f"v{no}") for no in range(1, 31)])
+    sqlite_pair.target.execute("CREATE TABLE b (no integer PRIMARY KEY, value text)")
+    store = f"sqlite:///{tmp_path / 'store.db'}"
+    job = Migration("apart", source=sqlite_pair.source.url, target=sqlite_pair.target.url, store=store, batch_rows=4)
+    job.object("b", source=Table("a", key="no"), target=Table("b", key="no"))
+    run(job)
+    whole = sqlite_pair.target.rows("SELECT * FROM b ORDER BY no")
+    sqlite_pair.target.execute("DELETE FROM b WHERE no IN (3, 29)", "UPDATE b SET value = 'x' WHERE no = 12")
+
+    found = verify(job, beside=tmp_path, repair=True)
+
+    assert before(found) == {"b": (2, 1, 0, 0)}
+    assert found.ok
+    assert sqlite_pair.target.rows("SELECT * FROM b ORDER BY no") == whole

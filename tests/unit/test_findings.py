@@ -6,7 +6,7 @@ import pytest
 
 from milepost.jobs.ledger import RejectedRow
 from milepost.migration.expected import Expected
-from milepost.migration.findings import Example, Findings, Kind, first_of_each, judge, recorded
+from milepost.migration.findings import LONG, Example, Findings, Kind, first_of_each, judge, recorded, shortened
 from milepost.migration.restructure import Restructured, Unmoved
 from milepost.migration.target import Compared, Difference, Refused
 
@@ -139,3 +139,23 @@ def test_a_difference_that_a_later_row_explains_is_none() -> None:
     found = Findings(equal=5, differing=2, met=7, examples=examples).explained(["[1]"])
 
     assert found == Findings(equal=6, differing=1, met=6, examples=examples[1:])
+
+
+@pytest.mark.parametrize("place", [0, 5, 50_000, 99_999])
+def test_of_long_values_an_example_shows_what_lies_around_the_difference(place: int) -> None:
+    wanted = "ab" * 50_000
+    there = f"{wanted[:place]}#{wanted[place + 1 :]}"
+
+    shown = shortened({"note": (there, wanted), "name": ("x", None)})
+
+    assert shown["name"] == ["x", None]
+    assert "#" in shown["note"][0]
+    assert "#" not in shown["note"][1]
+    assert all(len(each) <= LONG for each in shown["note"])
+
+
+def test_a_long_value_beside_none_is_cut_too() -> None:
+    ((there, wanted),) = shortened({"note": (None, "a" * 5000)}).values()
+
+    assert there == "null"
+    assert len(wanted) < LONG

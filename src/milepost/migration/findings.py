@@ -16,6 +16,9 @@ from milepost.migration.target import Compared
 
 NUMBERS = ("read", "equal", "missing", "differing", "extra", "refused", "rejected", "filtered", "met")
 
+LONG = 1000  # characters of a value that an example shows whole
+AROUND = 100  # and how many before and behind the first difference it shows of a longer one
+
 
 class Kind(StrEnum):
     """What can be wrong with a row."""
@@ -115,6 +118,25 @@ def recorded(found: JSON) -> Findings:
         return Findings()
     examples = tuple(Example(**{**one, "kind": Kind(one["kind"])}) for one in found["examples"])
     return Findings(**{**found, "examples": examples})
+
+
+def shortened(columns: Mapping[str, Sequence[JSON]]) -> dict[str, Sequence[JSON]]:
+    """Long texts cut down to what lies around the first character that differs, so that examples stay small."""
+    return {name: _cut(*pair) for name, pair in columns.items()}
+
+
+def _cut(there: JSON, wanted: JSON) -> Sequence[JSON]:
+    if max((len(each) for each in (there, wanted) if isinstance(each, str)), default=0) <= LONG:
+        return [there, wanted]
+    one, other = (each if isinstance(each, str) else json.dumps(each) for each in (there, wanted))
+    same = next((place for place, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None)
+    start = max(0, (min(len(one), len(other)) if same is None else same) - AROUND)
+    return [_part(one, start), _part(other, start)]
+
+
+def _part(text: str, start: int) -> str:
+    end = start + 2 * AROUND
+    return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"
 
 
 class HasKind(Protocol):

@@ -18,7 +18,17 @@ from milepost.jobs.state import JSON
 from milepost.jobs.store import Store
 from milepost.migration.check import check_columns
 from milepost.migration.expected import Expected, expected, restructured
-from milepost.migration.findings import Example, Findings, Judged, Kind, Wrong, first_of_each, judge, recorded
+from milepost.migration.findings import (
+    Example,
+    Findings,
+    Judged,
+    Kind,
+    Wrong,
+    first_of_each,
+    judge,
+    recorded,
+    shortened,
+)
 from milepost.migration.gather import gather
 from milepost.migration.keys import canonical, decode, encode, map_key, readable
 from milepost.migration.move import no_garbage_collection
@@ -275,9 +285,8 @@ class Comparison:
 
     def _example(self, rows: list[Row], wanted: Expected, one: Wrong) -> Example:
         key = [readable(value) for value in self.key(rows[one.index])]
-        return Example(
-            kind=one.kind, key=key, target_key=self._target_key(wanted, one), columns=one.columns, reason=one.reason
-        )
+        columns, target_key = shortened(one.columns), self._target_key(wanted, one)
+        return Example(kind=one.kind, key=key, target_key=target_key, columns=columns, reason=one.reason)
 
     def _target_key(self, wanted: Expected, one: Wrong) -> JSON:
         """None where there is no target row to it, or its id is not known."""
