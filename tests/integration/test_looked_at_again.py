@@ -305,3 +305,29 @@ def test_a_range_that_moved_is_sent_again_to_a_sink(sqlite_shop, tmp_path) -> No
     shop.source.execute("UPDATE good SET name = 'other', changed = 2 WHERE no = 50")
     shop.run(migration(), recheck=True)
     assert sent[4:] == [[40, 50, 60]]
+
+
+@pytest.mark.parametrize("dies_at", [("good", 2), ("offer", 2)])
+def test_a_row_may_come_to_refer_to_one_that_came_since_though_no_reject_is_allowed(shop, dies_at) -> None:
+    shop.source.execute("CREATE TABLE offer (no integer PRIMARY KEY, good integer, changed integer)")
+    shop.source.insert("offer", [(no, no, 1) for no in range(10, 101, 10)])
+    shop.target.execute("CREATE TABLE offer (no integer PRIMARY KEY, good integer REFERENCES good (no))")
+
+    def migration() -> Migration:
+        two = shop.migration(max_rejects=0)
+        two.object(
+            "offer",
+            source=Table("offer", key="no", modified="changed"),
+            target=Table("offer", key="no"),
+            columns={"no": "no", "good": "good"},
+            parents={"good": two.objects[0]},
+        )
+        return two
+
+    shop.run(migration(), dies_at=dies_at)
+    shop.source.execute(
+        "INSERT INTO good VALUES (999, 'beyond', 2)", "UPDATE offer SET good = 999, changed = 2 WHERE no IN (20, 90)"
+    )
+    shop.run(migration())
+    assert shop.is_moved()
+    assert shop.target.rows("SELECT no FROM offer WHERE good = 999 ORDER BY no") == [(20,), (90,)]
