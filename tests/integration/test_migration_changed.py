@@ -11,6 +11,7 @@ from milepost.errors import DefinitionChanged, Fatal, PlanError, Reject
 from milepost.jobs.event import Event, Told
 from milepost.migration.migration import Migration
 from milepost.migration.table import Table
+from milepost.wiring.retry import retry
 from milepost.wiring.run import Urls, plan, rewind, run
 
 
@@ -235,6 +236,8 @@ def test_the_ways_out_of_a_half_done_object_say_that_its_rejects_stay(numbers, l
             assert "rejected" not in hint
         else:
             assert said in hint
-            assert "unless the object is rewound (milepost rewind FILE n)." in hint
+            assert "tried again (milepost rejects retry FILE --object n)." in hint
     run(version("otherwise"), accept_changed=frozenset({"n"}))
     assert ids(numbers) == [each for each in range(1, 11) if not 4 <= each < 4 + limit]
+    retry(version("otherwise"), only="n")
+    assert ids(numbers) == list(range(1, 11))

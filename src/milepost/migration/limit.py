@@ -31,7 +31,8 @@ def stay_rejected(name: str, rejected: int) -> str:
     if not rejected:
         return ""
     stay = "1 row rejected before stays" if rejected == 1 else f"{rejected:,} rows rejected before stay"
-    return f" The {stay} rejected, whatever is mended, unless the object is rewound (milepost rewind FILE {name})."
+    again = f"milepost rejects retry FILE --object {name.partition('/')[0]}"
+    return f" The {stay} rejected until the object is complete and they are tried again ({again})."
 
 
 def too_many(name: str, before: int, rejects: Sequence[RejectedRow], limit: int) -> Fatal:
