@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, TextIO
+from typing import Any
 
 from milepost.cli.again import other_command
+from milepost.cli.asked import Asked
 from milepost.cli.explain import COMPLETE, FAILED, INTERRUPTED
 from milepost.cli.human import duration, number
 from milepost.cli.lines import write_line
@@ -19,7 +20,6 @@ from milepost.crashtest.prove import prove
 from milepost.crashtest.report import Report, Round
 from milepost.crashtest.words import blame, failures, summary, verdict
 from milepost.demo.child import stop_on_terminate
-from milepost.wiring.run import Urls
 
 EVERY = 30.0  # seconds between two lines about the progress
 MOST_FAILURES = 10  # shown whole, unless more is asked for
@@ -38,10 +38,9 @@ class Choice:
     verbose: bool
 
 
-def crashtest_and_tell(
-    reference: str, urls: Urls, choice: Choice, out: TextIO | None, learn: Callable[[Sequence[str]], None]
-) -> int:
-    """Carry it out; the exit status. ``learn`` is told of URLs whose passwords must not be shown."""
+def crashtest_and_tell(asked: Asked, choice: Choice) -> int:
+    """Carry it out; the exit status."""
+    reference, urls, out, learn = asked.reference, asked.urls, asked.out, asked.known.extend
     progress = Progress(SystemClock(), learn)
     try:
         with stop_on_terminate():
@@ -54,12 +53,13 @@ def crashtest_and_tell(
                 faults=choice.faults,
                 replay=choice.replay,
                 batch_rows=choice.batch_rows,
+                parameters=asked.parameters,
                 tell=progress.tell,
             )
     except KeyboardInterrupt:
         say_on_stderr(progress.stopped())
         return INTERRUPTED
-    again = _again(reference, urls, choice)
+    again = _again(asked, choice)
     if out is not None:
         write_line(out, as_document(report, again))
     else:
@@ -141,11 +141,13 @@ def _round(each: Round, again: Callable[[Round], str]) -> dict[str, Any]:
     return {"round": each.replay, **fields, "replay": None if each.ok else again(each)}
 
 
-def _again(reference: str, urls: Urls, choice: Choice) -> Callable[[Round], str]:
+def _again(asked: Asked, choice: Choice) -> Callable[[Round], str]:
     """The command that plays one round again."""
+    urls, reference = asked.urls, asked.reference
     options = {"--source": urls.source, "--target": urls.target, "--store": urls.store}
     options["--batch-rows"] = None if choice.batch_rows is None else str(choice.batch_rows)
     given = [text for name, value in options.items() if value is not None for text in (name, value)]
+    given += [text for name, value in asked.parameters.items() for text in ("-p", f"{name}={value}")]
 
     def command(each: Round) -> str:
         return other_command("crashtest", reference, *given, "--replay", each.replay)

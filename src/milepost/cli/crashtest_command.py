@@ -11,7 +11,7 @@ from milepost.cli.options import FAULTS, faults, points
 
 
 @click.command()
-@about_a_job()
+@about_a_job(parameters=True)
 @click.option(
     "--points",
     callback=points,
@@ -56,4 +56,4 @@ def crashtest(asked: Asked, **options: Any) -> int:
     """
     from milepost.cli.crashtest import Choice, crashtest_and_tell
 
-    return crashtest_and_tell(asked.reference, asked.urls, Choice(**options), asked.out, asked.known.extend)
+    return crashtest_and_tell(asked, Choice(**options))

@@ -85,6 +85,7 @@ def _run(task: Task, journal: Journal) -> None:
         urls=urls,
         emit=emit,
         clock=HastyClock(),
+        parameters=task.parameters,
         openers=counted(_named(task.openers), player),
         lease_seconds=task.lease_seconds,
     )

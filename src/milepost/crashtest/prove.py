@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import random as chance
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from milepost.clock import SystemClock
@@ -27,6 +27,7 @@ from milepost.crashtest.scratch import Place, Scratch, scratch_folder
 from milepost.crashtest.task import Task
 from milepost.crashtest.words import beyond, for_real
 from milepost.errors import PlanError
+from milepost.jobs.parameters import NO_PARAMETERS
 from milepost.wiring.find import split
 from milepost.wiring.run import NO_URLS, Urls
 
@@ -63,6 +64,7 @@ class Wanted:
     limit: float | None = None
     action: Action = Action.RUN
     changes_source: bool = False
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 def prove(
@@ -81,6 +83,7 @@ def prove(
     limit: float | None = None,
     action: str = "run",
     changes_source: bool = False,
+    parameters: Mapping[str, str] = NO_PARAMETERS,
     tell: Tell = say_nothing,
 ) -> Report:
     """Crash test the job that ``reference`` names (FILE, FILE:NAME or module:name) on scratch copies; the report.
@@ -92,8 +95,8 @@ def prove(
     ``batch_rows`` makes batches small, so that there is something to break between them. ``action`` is the name of an
     Action: "run", or "recheck", "retry" or "repair" of a migration that was run before, which begins on copies of what
     there is now, the store's memory among it. ``changes_source``: the job writes into its source too, of which each
-    round then gets a copy of its own. A run that takes longer than
-    ``limit`` seconds counts as stuck. ``tell`` hears as they come: ("seed", int), ("declared", Declared),
+    round then gets a copy of its own. ``parameters`` are given to the job. A run that takes longer than ``limit``
+    seconds counts as stuck. ``tell`` hears as they come: ("seed", int), ("declared", Declared),
     ("undisturbed", Undisturbed), ("for real", lines of what user code does for real), ("seconds", about how many are
     left), ("rounds", how many) and ("round", Round).
 
@@ -114,6 +117,7 @@ def prove(
         limit=limit,
         action=Action(action),
         changes_source=changes_source,
+        parameters=parameters,
     )
     if replay is not None:
         script_named(replay)  # refused before anything is copied
@@ -250,6 +254,7 @@ def _task(wanted: Wanted, declared: Declared, place: Place, journal: Path) -> Ta
         python_path=wanted.python_path,
         batch_rows=wanted.batch_rows,
         action=wanted.action,
+        parameters=dict(wanted.parameters),
     )
 
 

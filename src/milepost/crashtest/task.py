@@ -16,7 +16,8 @@ class Task:
     objects that name a database of their own; ``real`` are the URLs of those places, which must not be opened.
     ``openers`` is "module:name" of the Openers that are wrapped. ``fault`` is a Fault's name. ``journal`` is where the
     process writes what it does, ``output`` what it prints. Seconds for ``lease_seconds`` and ``stall_seconds``.
-    ``action`` is an Action's name. ``ask``: run nothing, say what is declared; URLs are then the user's own.
+    ``action`` is an Action's name, ``parameters`` are given to the job. ``ask``: run nothing, say what is declared;
+    URLs are then the user's own.
     """
 
     reference: str
@@ -37,6 +38,7 @@ class Task:
     stall_seconds: float = 1.0
     ask: bool = False
     action: str = "run"
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 def task_of(document: Mapping[str, Any]) -> Task:
