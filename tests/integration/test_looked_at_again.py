@@ -331,3 +331,18 @@ def test_a_row_may_come_to_refer_to_one_that_came_since_though_no_reject_is_allo
     shop.run(migration())
     assert shop.is_moved()
     assert shop.target.rows("SELECT no FROM offer WHERE good = 999 ORDER BY no") == [(20,), (90,)]
+
+
+def test_a_row_that_comes_to_another_key_leaves_nothing_behind(shop) -> None:
+    by_changed = {"no": "changed", "name": "name"}
+    shop.source.execute("UPDATE good SET changed = no")
+    shop.run(shop.migration(columns=by_changed))
+    shop.source.execute(
+        "UPDATE good SET changed = 555 WHERE no = 20",
+        "UPDATE good SET changed = 60, name = 'swapped' WHERE no = 50",
+        "UPDATE good SET changed = 501, name = 'swapped too' WHERE no = 60",
+    )
+    shop.run(shop.migration(columns=by_changed), recheck=True)
+    assert shop.target.rows("SELECT no, name FROM good ORDER BY no") == shop.source.rows(
+        "SELECT changed, name FROM good ORDER BY changed"
+    )

@@ -74,6 +74,12 @@ def unmap_key(text: str) -> tuple[Key, int]:
     return tuple(_decode(value) for value in values), part
 
 
+def former(text: str) -> str:
+    """Under which key the map holds the row that a source row came to before it came to another."""
+    key, part = unmap_key(text)
+    return map_key(key, -1 - part)
+
+
 def highest(values: Iterable[Any]) -> JSON:
     """The highest value, encoded as a key of one; None where there is none, or where they have no order."""
     known = [value for value in values if value is not None]

@@ -16,6 +16,7 @@ from milepost.migration.restructure import picker
 from milepost.migration.route import Route
 from milepost.migration.source import Key
 from milepost.migration.table import Sink
+from milepost.migration.way import left_behind
 
 Mapped: TypeAlias = tuple[str, JSON]
 """A source key, as the key map has it, with the key of its row in the target."""
@@ -29,11 +30,12 @@ SHOWN = 20  # keys that are told
 def vanished(store: BoundStore, route: Route, ranges: Ranges, keyed: Mapping[str, int]) -> Iterator[Sequence[Mapped]]:
     """The rows that are in the target without a source row, as far as the key map knows them, a page at a time.
 
-    What still belongs to a batch whose range was read again was not loaded by the batches that took its place.
+    What still belongs to a batch whose range was read again was not loaded by the batches that took its place. What a
+    source row came to before it came to another row is left behind.
     ``keyed`` are the paths whose batches are no ranges, with how many batches they have: their rows are asked for.
     """
     name = route.object.name
-    for batches in pages(ranges.replaced, BATCHES):
+    for batches in ([left_behind(name)], *pages(ranges.replaced, BATCHES)):
         yield from pages(store.mapped_by(name, batches), PAGE)
     for path, count in keyed.items():
         for seq in range(1, count + 1):

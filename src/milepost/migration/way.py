@@ -7,10 +7,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from milepost.jobs.bound_store import Batch
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.intent import Forgotten, Intent
 from milepost.jobs.ledger import Counts, RejectedRow
 from milepost.jobs.state import JSON
+from milepost.migration.keys import former
 from milepost.migration.source import Key
 
 
@@ -103,6 +105,18 @@ def keep(checkpoint: Checkpoint, done: Done) -> None:
     """Write what is kept of a batch besides its ledger entry, in the open transaction, before the entry."""
     seq = checkpoint.batches + 1
     if done.mapped:
+        if checkpoint.path != done.object:
+            checkpoint.store.map_keys(done.object, left_behind(done.object), _left_behind(checkpoint, done))
         checkpoint.store.map_keys(done.object, (checkpoint.path, seq), done.mapped)
     if done.links or (done.links is not None and done.again is not None):
         checkpoint.store.keep_links(checkpoint.path, seq, done.links)
+
+
+def left_behind(name: str) -> Batch:
+    """The batch to which the key map gives the rows that an object's source rows came to before they came to others."""
+    return name, 0
+
+
+def _left_behind(checkpoint: Checkpoint, done: Done) -> list[tuple[str, JSON]]:
+    before = checkpoint.store.mapped(done.object, [text for text, _ in done.mapped])
+    return [(former(text), before[text]) for text, target in done.mapped if before.get(text, target) != target]
