@@ -24,11 +24,12 @@ def main(cp):
 def test_a_crash_test_is_given_the_jobs_parameters(tmp_path: Path) -> None:
     (tmp_path / "given.py").write_text(JOB)
 
-    without = milepost(tmp_path, "crashtest", "given.py", "--points", "2", "--random", "0")
-    done = milepost(tmp_path, "crashtest", "given.py", "--points", "2", "--random", "0", "-p", "region=EMEA", "--json")
+    few = ["crashtest", "given.py", "--points", "2", "--random", "0", "--faults", "kill"]
+    without = milepost(tmp_path, *few)
+    done = milepost(tmp_path, *few, "-p", "region=EMEA", "--json")
 
     assert without.status == 2
     assert "region" in without.err
     assert done.status == 0, done.err
     assert done.document["ok"] is True
-    assert len(done.document["rounds"]) == 2
+    assert len(done.document["rounds"]) >= 2

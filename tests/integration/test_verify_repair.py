@@ -185,6 +185,28 @@ def test_a_row_that_was_rejected_and_can_be_moved_now_goes_in_by_a_repair(family
     assert family.target.rows("SELECT count(*) FROM invoice WHERE customer_id IS NOT NULL") == [(60,)]
 
 
+def test_a_run_tells_of_a_repair_that_was_not_finished(family, tmp_path) -> None:
+    run(a_migration(family))
+    damage(family)
+    stop, told = Stop(), []
+    with pytest.raises(Interrupted):
+        verify(
+            a_migration(family),
+            beside=tmp_path,
+            repair=True,
+            emit=lambda event: isinstance(event, BatchCommitted) and stop.request(),
+            stop=stop,
+        )
+
+    run(a_migration(family), emit=lambda event: told.append(getattr(event, "message", "")))
+
+    assert "a repair was interrupted: milepost verify --repair finishes it" in told
+    assert verify(a_migration(family), beside=tmp_path, repair=True).ok
+    told.clear()
+    run(a_migration(family), recheck=True, emit=lambda event: told.append(getattr(event, "message", "")))
+    assert not [text for text in told if "repair" in text]
+
+
 def test_nothing_is_repaired_while_another_run_holds_the_lease(family, tmp_path) -> None:
     run(a_migration(family))
     with closing(open_store(family.target.url, create=True)) as store:  # type: ignore[type-var]

@@ -10,6 +10,7 @@ from milepost.jobs.state import JSON
 from milepost.migration.batches import Batches
 from milepost.migration.keys import unmap_key
 from milepost.migration.move import no_garbage_collection
+from milepost.migration.passes import recorded
 from milepost.migration.pin import Pin
 from milepost.migration.route import Route, way_of
 from milepost.migration.source import Key, Row, Source
@@ -37,6 +38,12 @@ def repair(checkpoint: Checkpoint, route: Route, pin: Pin, pages: Pages) -> JSON
             with no_garbage_collection():
                 batches.commit_again(rows, low=checkpoint.position, high={"page": page}, keys_only=True)
     return None
+
+
+def tell_of_open(root: Checkpoint) -> None:
+    """Tell whoever runs the job that a repair is only half done: what it left is seen by a comparison alone."""
+    if recorded(root.recall(), REPAIR).open:
+        root.tell("a repair was interrupted: milepost verify --repair finishes it")
 
 
 def pages_of(store: BoundStore, path: str, batches: int) -> Iterator[tuple[int, list[Key]]]:

@@ -28,6 +28,7 @@ from milepost.migration.object import Object, Undo
 from milepost.migration.order import Ordered, in_order
 from milepost.migration.pin import Pin, check_definition
 from milepost.migration.plan import Plan
+from milepost.migration.repair import tell_of_open
 from milepost.migration.route import Route
 from milepost.migration.table import Rows
 from milepost.migration.trial import Trial
@@ -132,6 +133,7 @@ class Migrating:
         passes.catch_up(self.catch_up_limit)
         _call_all(checkpoint, self.migration.last)
         passes.tell()
+        tell_of_open(checkpoint)
 
     def plan(self, store: str) -> Plan:
         """What ``main`` would do, for people."""
