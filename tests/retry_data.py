@@ -43,7 +43,8 @@ def make(source: Database, target: Database) -> None:
         f"CREATE TABLE customer ({ids}, no integer NOT NULL UNIQUE, email varchar(20))",
         f"CREATE TABLE invoice ({ids}, no integer UNIQUE, customer integer NOT NULL REFERENCES customer (id))",
         "CREATE TABLE line (no integer PRIMARY KEY, invoice integer NOT NULL REFERENCES invoice (id))",
-        f"CREATE TABLE person ({ids}, no integer UNIQUE, name varchar(9) NOT NULL, boss integer REFERENCES person (id))",
+        f"CREATE TABLE person ({ids}, no integer UNIQUE, name varchar(9) NOT NULL,"
+        " boss integer REFERENCES person (id))",
         "CREATE TABLE account (ref integer PRIMARY KEY, name varchar(9))",
     )
 
