@@ -59,8 +59,8 @@ def test_the_migration_moves_its_rows_and_rejects_what_it_says(tmp_path: Path) -
         assert ended.returncode == 0, ended.stderr
     new = sqlite3.connect(tmp_path / "new.db")
     assert new.execute("SELECT count(*), min(name), min(email) FROM customer").fetchone() == (199, "Name 1", "n100@x")
-    joined = "SELECT count(*), sum(total) FROM invoice JOIN customer USING (customer_id) WHERE number = 1000 + legacy_no"
-    assert new.execute(joined).fetchone() == (199, sum(range(201)) * 2 - 14)
+    whose = "SELECT count(*), sum(total) FROM invoice JOIN customer USING (customer_id) WHERE number = 1000 + legacy_no"
+    assert new.execute(whose).fetchone() == (199, sum(range(201)) * 2 - 14)
     assert new.execute("SELECT * FROM currency").fetchall() == [("EUR", "Euro"), ("INR", "Rupee")]
     new.close()
 
