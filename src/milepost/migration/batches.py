@@ -169,9 +169,11 @@ class Batches:
             check_columns(self.route.object, self.route.target.describe(), batch.columns)
             self.checkpoint.replace("columns", {"names": list(batch.columns), "definition": self.pin.fingerprint})
         rows, key = taken.rows, self._key
-        fresh = self.fresh and not self.again and taken.again is None
-        inserts = self._inserts(taken)
-        return self.loader.load(connection, batch, lambda index: key(rows[index]), fresh=fresh, inserts=inserts)
+        new = self.fresh and not self.again
+        fresh, inserts = new and taken.again is None, self._inserts(taken)
+        return self.loader.load(
+            connection, batch, lambda index: key(rows[index]), fresh=fresh, old=not new, inserts=inserts
+        )
 
     def _inserts(self, taken: Taken) -> Collection[int]:
         """The rows that must change none that is there: so that a second row never takes the place of the first."""

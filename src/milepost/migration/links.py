@@ -16,6 +16,7 @@ from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.intent import Intent
 from milepost.jobs.ledger import NO_ROWS, Counts, RejectedRow
 from milepost.jobs.state import JSON
+from milepost.migration.batches import counts_of_both
 from milepost.migration.keys import canonical, decode, readable
 from milepost.migration.limit import allowed, too_many
 from milepost.migration.missing import explained
@@ -48,7 +49,7 @@ def _set_links(checkpoint: Checkpoint, *, route: Route, of: str) -> JSON:
         setting.commit(list(_upto(checkpoint, of, doubtful)), again=doubtful)
     while page := list(islice(_links(checkpoint, of), route.limits.rows)):
         setting.commit(page)
-    return {"loaded": checkpoint.counts.loaded}
+    return None
 
 
 def _links(checkpoint: Checkpoint, of: str) -> Iterator[Link]:
@@ -86,6 +87,7 @@ class _Setting:
         page = self._page(links)
         with self.way.transaction(acts=bool(page.rows)) as connection:
             counts, rejects = self._set(connection, page) if page.rows else (NO_ROWS, [])
+            counts += Counts(read=page.replaced, loaded=page.replaced)
             self._check_limit(rejects)
             self.way.record(
                 connection,
@@ -93,7 +95,7 @@ class _Setting:
                     object=self.route.object.name,
                     low=self.checkpoint.position,
                     high=[links[-1][0], links[-1][1]] if links else again.high if again is not None else None,
-                    counts=counts + Counts(read=page.replaced, loaded=page.replaced),
+                    counts=counts if again is None else counts_of_both(again.counts, counts),
                     rejects=rejects,
                     last=page.rows[-1][: len(self.key)] if page.rows else None,
                     again=again,

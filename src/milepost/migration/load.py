@@ -30,10 +30,19 @@ class Loader:
         self.later = [edge for edge in edges if edge.columns in route.later]
 
     def load(
-        self, connection: object, batch: Restructured, key_of: KeyOf, *, fresh: bool, inserts: Collection[int] = ()
+        self,
+        connection: object,
+        batch: Restructured,
+        key_of: KeyOf,
+        *,
+        fresh: bool,
+        old: bool,
+        inserts: Collection[int] = (),
     ) -> Outcome:
         """Load the rows. ``inserts`` are the source rows that must not change a row that is there.
 
+        ``fresh``: as a :class:`~milepost.migration.target.Loading` has it. ``old``: a later column of a row that is
+        there may hold something; not so in a replay of rows that were new, whose links were never set.
         The batch stays as it is, so that it can be loaded again without some of its rows.
         """
         laid = self._lay(connection, batch, key_of)
@@ -43,7 +52,7 @@ class Loader:
         refused = [self._orphan(batch, one) for one in orphans]
         refused += [self._refused(laid, one) for one in loaded.refused]
         outcome = Outcome(loaded=loaded.loaded, unchanged=loaded.unchanged, refused=refused)
-        return self._with_kept(outcome, laid, loaded, key_of, fresh=fresh)
+        return self._with_kept(outcome, laid, loaded, key_of, old=old or self.route.object.on_duplicate == "last")
 
     def finds_unchanged(self, connection: object, batch: Restructured) -> bool:
         """Whether an upsert of these rows finds every one of them there and equal. It writes where it does not."""
@@ -122,7 +131,7 @@ class Loader:
         each = self.route.object
         return None if each.is_mapped else key_as_json(tuple(row[columns.index(name)] for name in each.target_key))
 
-    def _with_kept(self, outcome: Outcome, laid: Laid, loaded: Loaded, key_of: KeyOf, *, fresh: bool) -> Outcome:
+    def _with_kept(self, outcome: Outcome, laid: Laid, loaded: Loaded, key_of: KeyOf, *, old: bool) -> Outcome:
         """With what the store is to keep of the rows that went in."""
         gone = {one.index for one in loaded.refused}
         places = [place for place in range(len(laid.rows)) if place not in gone] if gone else range(len(laid.rows))
@@ -134,17 +143,16 @@ class Loader:
             mapped = [(laid.texts[place], canonical(target_key(laid.rows[place]))) for place in places]
             outcome = replace(outcome, mapped=mapped)
         if self.later:
-            links = list(self._links(laid, places, target_key, key_of, fresh=fresh))
+            links = list(self._links(laid, places, target_key, key_of, old=old))
             outcome = replace(outcome, links=links)
         return outcome
 
     def _links(
-        self, laid: Laid, places: Sequence[int], target_key: Callable[[Row], Key], key_of: KeyOf, *, fresh: bool
+        self, laid: Laid, places: Sequence[int], target_key: Callable[[Row], Key], key_of: KeyOf, *, old: bool
     ) -> Iterator[JSON]:
-        """What is to be set in each row that went in. That it is nothing is worth a link where the row may be old."""
+        """What is to be set in each row that went in. That it is nothing is worth a link for an old one."""
         names = laid.batch.columns
         pickers = [(edge, picker([names.index(name) for name in edge.columns])) for edge in self.later]
-        old = not fresh or self.route.object.on_duplicate == "last"
         for place in places:
             row = laid.resolved.rows[place]
             parents = {edge.name: link_value(edge, pick(row)) for edge, pick in pickers}
