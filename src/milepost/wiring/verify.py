@@ -34,7 +34,7 @@ from milepost.wiring.run import LEASE_SECONDS, NO_URLS, Urls, migrating_of, open
 from milepost.wiring.verifying import Verifying
 
 EXAMPLES = 10
-SUBJECT, SEED = "subject", "seed"  # what a comparison's own store remembers
+SUBJECT = "subject"  # under which name a comparison's own store remembers what it compares, and its seed
 AT_ONCE = Patience(tries=1)
 Objects = tuple[VerifiedObject, ...]
 
@@ -116,15 +116,15 @@ def _progress(file: Path, verifying: Verifying, run: _Runs, *, seed: int | None,
     url, job = f"sqlite:///{file}", _own_job(verifying)
     look_first(job, url, run.openers, run.emit)
     subject = sha256(json.dumps([verifying.subject, repair], sort_keys=True).encode()).hexdigest()
-    before = _remembered(url, job, run.openers)
-    goes_on = before.get(SUBJECT) == subject and seed in {None, before.get(SEED)}
-    verifying.seed = before[SEED] if goes_on else random.randrange(2**31) if seed is None else seed  # noqa: S311
+    before = _remembered(url, job, run.openers).get(SUBJECT) or {}
+    goes_on = before.get("is") == subject and seed in {None, before["seed"]}
+    verifying.seed = before["seed"] if goes_on else random.randrange(2**31) if seed is None else seed  # noqa: S311
     if goes_on:
         run.emit(Told(message="going on with the comparison that was interrupted"))
     else:
         _remove(file)
     with closing(opened(url, run.openers)) as store:
-        verifying.remembered = {SUBJECT: subject, SEED: verifying.seed}
+        verifying.identity = {"is": subject, "seed": verifying.seed}
         yield store
     _remove(file)
 
@@ -179,24 +179,19 @@ def _run(job: str, main: Callable[[Checkpoint], JSON], store: Store, run: _Runs,
 
 
 def _main(verifying: Verifying, found: list[Objects], checkpoint: Checkpoint) -> JSON:
-    _remember(verifying, checkpoint)
+    checkpoint.remember(SUBJECT, verifying.identity)
     found.append(verifying.main(checkpoint, None))
 
 
 def _mend(verifying: Verifying, found: list[Objects], root: Checkpoint, checkpoint: Checkpoint) -> JSON:
     """Compare and repair, as one pass of the job at ``root``; the same one after an interruption."""
-    _remember(verifying, checkpoint)
+    checkpoint.remember(SUBJECT, verifying.identity)
     passes = root.recall().get(PASSES) or {}
     number = checkpoint.remember(REPAIR, recorded({PASSES: passes}, REPAIR).number + 1)
     one = Pass(number=number, open=True)
     root.replace(PASSES, {**passes, REPAIR: one.as_json()})
     found.append(verifying.main(checkpoint, Mending(root, number, verifying.routes, verifying.pin)))
     root.replace(PASSES, {**(root.recall().get(PASSES) or {}), REPAIR: replace(one, open=False).as_json()})
-
-
-def _remember(verifying: Verifying, checkpoint: Checkpoint) -> None:
-    for name, value in verifying.remembered.items():
-        checkpoint.remember(name, value)
 
 
 def _told_only(emit: Emit, event: Event) -> None:

@@ -45,7 +45,7 @@ class Verifying:
         self.store = store
         self.share = share
         self.seed = 0  # of a sample
-        self.remembered: dict[str, JSON] = {}
+        self.identity: JSON = None  # of this comparison: what it compares, and its seed
         self.most = most
         self.job = migrating.migration.name
         self.objects = _chosen(migrating, only)
