@@ -10,7 +10,8 @@ export PYTHON
 ARGS ?=
 # Twice as many as there are processors: tests of leases, locks and lost servers mostly wait.
 WORKERS := $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
-CRASH = tests/crash/test_matrix.py tests/crash/test_matrix_catches.py tests/crash/test_power_loss.py \
+CRASH = tests/crash/test_matrix.py tests/crash/test_matrix_related.py tests/crash/test_matrix_catches.py \
+	tests/crash/test_rejects_retry_killed.py tests/crash/test_power_loss.py \
 	tests/crash/test_power_loss_postgres.py tests/crash/test_schema_upgrade.py
 PIP = .venv-test/bin/python -m pip --quiet --disable-pip-version-check
 
