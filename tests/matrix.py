@@ -40,6 +40,7 @@ Change = Callable[[Database, Database], None]  # of a source and a target
 class Case:
     """A job of cases/ and where it takes place. ``rolled_back`` has the rows of each object that has a rollback.
 
+    ``ahead`` is how many rows may be read before the batch in front of them is committed: to see where a range ends.
     ``action`` is what is crash tested; all but a run come after an undisturbed run and what happens ``afterwards``.
     ``differing`` tells by plain SQL in what source and target differ where they must not.
     """
@@ -49,6 +50,7 @@ class Case:
     target: str | None
     store: str | None = None  # outside the target
     rolled_back: int = 0
+    ahead: int = 0
     fill: Change = shop_data.fill
     action: str = "run"
     afterwards: Change | None = None
@@ -107,7 +109,9 @@ class Prepared:
         after_all = self.case.action != "run" and (at_random or round_.at in OVER)
         over = after_all or self.case.action == "repair"
         blows = round_.kills if at_random else 1
-        return max(0, round_.read_again - undone), report.batch_rows * blows + (report.rows * blows if over else 0)
+        return max(0, round_.read_again - undone), (report.batch_rows + self.case.ahead) * blows + (
+            report.rows * blows if over else 0
+        )
 
 
 def prepared(case: Case, folder: Path, make_postgres: Callable[[], str]) -> Prepared:

@@ -24,6 +24,7 @@ from related_data import (
 )
 
 AT_RANDOM = 5  # rounds of random kills for each case
+AHEAD = 5  # a batch
 PAIRINGS = {
     "SQLite to SQLite": ("sqlite", "sqlite"),
     "SQLite to PostgreSQL": ("sqlite", "postgres"),
@@ -41,8 +42,8 @@ CASES = {
     "their own kind": case("own_kind", differing=staff_differs),
     "a circle": case("circle", differing=departments_differ),
     "rejects again": case("living", differing=customers_differ, action="retry", afterwards=mend),
-    "a recheck": case("living", differing=customers_differ, action="recheck", afterwards=live_on),
-    "catching up": case("catch_up", differing=customers_differ, changes_source=True),
+    "a recheck": case("living", differing=customers_differ, action="recheck", afterwards=live_on, ahead=AHEAD),
+    "catching up": case("catch_up", differing=customers_differ, changes_source=True, ahead=AHEAD),
     "a repair": case("living", differing=customers_differ, action="repair", afterwards=damage),
 }
 OUTSIDE = ["generated ids", "a circle", "rejects again", "a recheck"]  # also with a store elsewhere
