@@ -27,7 +27,7 @@ def load_orphans(checkpoint: Checkpoint, route: Route, pin: Pin, deletes: Mappin
     batches = Batches(checkpoint, route, pin, way_of(checkpoint, route), again=True)
     batches.recover()
     for path, count in deletes.items():
-        for seq in range(1, count + 1):
+        for seq in range(1, count + 2):  # the last: what a run that failed marked and deleted
             load_keys(batches, source_keys(store.mapped_by(name, [(path, seq)])))
             _forget(store, route, store.mapped_by(name, [(path, seq)]))
     for keys in pages(_freed(store, route), route.limits.chunk):

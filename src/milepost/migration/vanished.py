@@ -38,7 +38,7 @@ def vanished(store: BoundStore, route: Route, ranges: Ranges, keyed: Mapping[str
     for batches in ([left_behind(name)], *pages(ranges.replaced, BATCHES)):
         yield from pages(store.mapped_by(name, batches), PAGE)
     for path, count in keyed.items():
-        for seq in range(1, count + 1):
+        for seq in range(1, count + 2):  # a batch that was given up may have mapped rows, and was never recorded
             for rows in pages(store.mapped_by(name, [(path, seq)]), PAGE):
                 if gone := _gone(store, route, rows):
                     yield gone

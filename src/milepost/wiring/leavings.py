@@ -131,10 +131,17 @@ class Leavings:
     # -- what went with them
 
     def _deletions(self) -> dict[str, int]:
-        """The checkpoints of deletions that are to be settled, with how many batches each has."""
+        """The checkpoints of deletions that left something to be settled, with how many batches each has.
+
+        One whose only batch was never recorded may have deleted rows that are in another database than the store.
+        """
         paths = dict.fromkeys([*self.parts, *map(self._path, self.parts.values())])
         records = ((path, self.root.store.get(path)) for path in (f"{path}/deletes" for path in paths))
-        return {path: record.batches for path, record in records if record is not None and record.batches}
+        found = {path: record.batches for path, record in records if record is not None}
+        first = [(path, 1) for path, batches in found.items() if not batches]
+        if first and any(self.root.store.mapped_by(each.name, first) for each in self.subjects.objects):
+            return found
+        return {path: batches for path, batches in found.items() if batches}
 
     def _load_orphans(self, each: Object, deletes: Mapping[str, int]) -> int:
         if isinstance(each.target, Sink) or not self.subjects.record(each).batches:
