@@ -222,3 +222,14 @@ def test_a_small_tree_keeps_what_is_below_a_complete_checkpoint() -> None:
     view = folded((0, began()), (0, started("a")), (0, started("a/b")), (1, completed("a/b")), (2, completed("a")))
 
     assert [branch.path for _, branch in descent(view)] == ["a", "a/b"]
+
+
+def test_passes_below_an_object_are_no_rows_of_their_own_however_many_there_are() -> None:
+    view = seen(View(objects=frozenset({"customer"})), began(), 0)
+    for number in range(KEPT_COMPLETE + 50):
+        path = f"customer/recheck-{number}"
+        view = seen(seen(view, started(path), 0), completed(path, Counts(read=2, loaded=2)), 0)
+    view = seen(view, completed("customer", Counts(read=7, loaded=7)), 0)
+
+    assert total(view) == Counts(read=7, loaded=7)
+    assert branch_of(view, "customer").folded >= 50

@@ -11,7 +11,19 @@ from rich.text import Text
 
 from milepost.cli.human import duration, key, number
 from milepost.cli.tables import table
-from milepost.cli.view import DONE, Branch, Standing, View, branch_of, descent, rate, seconds_left, share, total
+from milepost.cli.view import (
+    DONE,
+    Branch,
+    Standing,
+    View,
+    branch_of,
+    descent,
+    rate,
+    seconds_left,
+    share,
+    total,
+    total_of_passes,
+)
 from milepost.jobs.ledger import Counts
 
 BAR_WIDTH = 24
@@ -58,7 +70,10 @@ def fit(lines: Sequence[Line], height: int) -> tuple[list[Line], int, int]:
 
 
 def summary(view: View, at: float, *, plain: bool = False) -> RenderableType:
-    """What became of every checkpoint: one line each, and their total where there is more than one with rows."""
+    """What became of every checkpoint: one line each, and their total where there is more than one with rows.
+
+    What passes read again, or set, has a total of its own.
+    """
     made = table(
         "left:", "path:checkpoint", "read", "loaded", "unchanged", "filtered", "rejected", "time", "left:",
         drop=["unchanged", "filtered"],
@@ -74,6 +89,8 @@ def summary(view: View, at: float, *, plain: bool = False) -> RenderableType:
         made.add_section()
         time = "" if view.started is None else duration(at - view.started)
         made.add_row("", "together", *_counts(total(view)), time)
+        if total_of_passes(view).read:
+            made.add_row("", "passes over them", *_counts(total_of_passes(view)))
     return made
 
 

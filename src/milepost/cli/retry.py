@@ -6,7 +6,7 @@ from functools import partial
 
 from milepost.cli.asked import Asked
 from milepost.cli.explain import COMPLETE
-from milepost.cli.run import draw
+from milepost.cli.run import draw, rejected
 from milepost.errors import PlanError
 from milepost.migration.migration import Migration
 from milepost.wiring.retry import retry
@@ -20,5 +20,5 @@ def retry_and_tell(asked: Asked, only: str | None) -> int:
     act = partial(retry, job, urls=asked.urls, only=only, parameters=asked.parameters)
     shown, status, _ = draw(job, act, urls=asked.urls, out=asked.out)
     if status == COMPLETE:
-        shown.complete(asked.reference)
+        shown.complete(asked.reference, rejected(job, asked.urls, shown))
     return status

@@ -13,6 +13,7 @@ from milepost.cli.explain import COMPLETE, FAILED, INTERRUPTED, Explanation, exp
 from milepost.cli.face import Face, choose_face
 from milepost.cli.human import rows
 from milepost.cli.lines import as_document, write_line
+from milepost.cli.looking import rejected_now
 from milepost.cli.report import error_document, say_on_stderr, show_explanation
 from milepost.cli.streams import fall_silent, open_missing, quiet_drivers, unheard
 from milepost.cli.telling import completed
@@ -47,7 +48,7 @@ def run_and_draw(
     """
     shown, status, result = draw(job, partial(run, job, urls=urls, **options), urls=urls, out=out)
     if status == COMPLETE:
-        shown.complete(reference)
+        shown.complete(reference, rejected(job, urls, shown))
     return status, result
 
 
@@ -73,6 +74,11 @@ def draw(
     return shown, COMPLETE, result
 
 
+def rejected(job: Job | Migration, urls: Urls, shown: Showing) -> int | None:
+    """How many rows are rejected now, whatever run or pass rejected them; None where nobody knows."""
+    return rejected_now(job, urls) if isinstance(job, Migration) else total(shown.view).rejected
+
+
 class Showing:
     """One run as it is shown: the view so far, where it is drawn, and the JSON lines."""
 
@@ -85,7 +91,7 @@ class Showing:
         self.out = out
         self.people = out is None  # standard output is the user's own
         self.objects = objects
-        self.view = View()
+        self.view = View(objects=objects)
         self.passed: list[CheckpointSkipped] = []  # not drawn yet
         self.warned: list[str] = []  # objects of which something was told before the run began
         self.turn = threading.Lock()
@@ -128,13 +134,14 @@ class Showing:
         with self._saying():
             self.face.close()
 
-    def complete(self, reference: str | None) -> None:
+    def complete(self, reference: str | None, rejected: int | None) -> None:
+        """Say so. ``rejected`` is how many rows are rejected now."""
         with self._saying():
-            self._complete(reference)
+            self._complete(reference, rejected)
 
-    def _complete(self, reference: str | None) -> None:
+    def _complete(self, reference: str | None, rejected: int | None) -> None:
         self._summary()
-        counts, took = total(self.view), self.clock.monotonic() - (self.view.started or self.clock.monotonic())
+        took = self.clock.monotonic() - (self.view.started or self.clock.monotonic())
         said = completed(self.view, took)
         if branch_of(self.view, "").standing is Standing.SKIPPED:
             said = "complete already; nothing was left to do"
@@ -142,9 +149,9 @@ class Showing:
         say_on_stderr(f"{self.view.job}: {said}{but}.", style="yellow" if but else "green")
         if self.view.as_of:
             say_on_stderr(f"{self.view.as_of[0].upper()}{self.view.as_of[1:]}.")
-        if counts.rejected:
+        if rejected:
             where = "" if reference is None else f": {other_command('rejects', reference)}"
-            say_on_stderr(f"{rows(counts.rejected)} rejected, kept in the store{where}", style="yellow")
+            say_on_stderr(f"{rows(rejected)} rejected, kept in the store{where}", style="yellow")
 
     def fail(self, error: BaseException) -> int:
         """Show what ended the run and what to do next; the exit status."""

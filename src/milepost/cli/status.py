@@ -10,13 +10,12 @@ from typing import Any, TextIO
 from milepost.cli.again import other_command
 from milepost.cli.human import duration, key, moment, number
 from milepost.cli.lines import write_line
-from milepost.cli.looking import look, shown_url
+from milepost.cli.looking import count_rejects, look, shown_url
 from milepost.errors import mask
 from milepost.jobs.job import Job
 from milepost.jobs.lease import Run
-from milepost.jobs.ledger import NO_ROWS, Counts
+from milepost.jobs.ledger import Counts
 from milepost.jobs.state import Record, State
-from milepost.jobs.store import Store
 from milepost.migration.migration import Migration
 from milepost.migration.passes import AS_OF, VANISHED
 from milepost.migration.sight import as_of_in_words
@@ -91,7 +90,7 @@ def read(job: Job | Migration, urls: Urls) -> Status:
             dead=store.is_dead(job.name),
             runs=tuple(store.runs(job.name)),
             checkpoints=checkpoints,
-            rejects=_rejects(store, job, checkpoints),
+            rejects=count_rejects(store, job, checkpoints),
             as_of=(values := store.recall(job.name, "")).get(AS_OF),
             left=values.get(VANISHED) or {},
         )
@@ -100,14 +99,6 @@ def read(job: Job | Migration, urls: Urls) -> Status:
     emptied = say_emptied(job, found.checkpoints, urls.target or job.target)
     left = (Left.of_json(rows).in_words(name) for name, rows in found.left.items())
     return replace(found, told=(*emptied, *left))
-
-
-def _rejects(store: Store, job: Job | Migration, checkpoints: Sequence[Record]) -> int:
-    """As the ledger counts them, as long as no rows went in again; then some are no rejects any more: asked for."""
-    again = isinstance(job, Migration) and any("/" in record.path and record.batches for record in checkpoints)
-    if again:
-        return sum(1 for _ in store.rejects(job.name))
-    return sum((record.counts for record in checkpoints), NO_ROWS).rejected
 
 
 def as_document(status: Status) -> dict[str, Any]:

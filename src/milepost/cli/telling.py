@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from milepost.cli.human import duration, key, number, placed, rows
-from milepost.cli.view import Branch, View, branch_of, rate, seconds_left, share, total
+from milepost.cli.view import Branch, View, branch_of, rate, read_before, seconds_left, share, total
 from milepost.jobs.event import (
     CheckpointCompleted,
     CheckpointFailed,
@@ -102,8 +102,11 @@ def in_short(steps: Counted) -> str:
 
 
 def completed(view: View, seconds: float) -> str:
-    """The end of a run in short; where it resumed, with the rows that it read itself and those of all runs."""
-    read, before = total(view).read, sum(branch.before for branch in view.branches.values())
+    """The end of a run in short; where it resumed, with the rows that it read itself and those of all runs.
+
+    Each row counts once: what passes read was read before.
+    """
+    read, before = total(view).read, read_before(view)
     folded = any(branch.folded_counts.read for branch in view.branches.values())  # of them nobody knows who read them
     if not before or folded:
         return f"complete in {duration(seconds)}"

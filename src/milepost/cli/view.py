@@ -73,8 +73,9 @@ class Branch:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """A run as it is drawn."""
+    """A run as it is drawn. ``objects`` are the paths of a migration's objects: what is below them are passes."""
 
+    objects: frozenset[str] = frozenset()
     job: str = ""
     epoch: int = 0
     store: str = ""
@@ -91,7 +92,15 @@ def seen(view: View, event: Event, at: float) -> View:
     """The view after ``event``, which came at the monotonic time ``at``. An event it does not know changes nothing."""
     match event:
         case RunStarted(job=job, epoch=epoch, store=store, recovering=recovering, paused_for=paused_for):
-            return View(job=job, epoch=epoch, store=store, recovering=recovering, paused_for=paused_for, started=at)
+            return View(
+                objects=view.objects,
+                job=job,
+                epoch=epoch,
+                store=store,
+                recovering=recovering,
+                paused_for=paused_for,
+                started=at,
+            )
         case RunEnded(outcome=outcome, error=error):
             return replace(view, outcome=outcome, error=error)
         case AsOf(message=message):
@@ -115,7 +124,8 @@ def counted(view: View, events: Sequence[CheckpointSkipped]) -> View:
     branches = dict(view.branches)
     for parent, skipped in families.items():
         above = branch_of(view, parent or "")
-        counts = sum((each.counts for each in skipped if each.counts is not NO_ROWS), above.folded_counts)
+        own = (each for each in skipped if each.counts is not NO_ROWS and not is_pass(view, each.path))
+        counts = sum((each.counts for each in own), above.folded_counts)
         branches[above.path] = replace(above, folded=above.folded + len(skipped), folded_counts=counts)
     return replace(view, branches=branches)
 
@@ -151,9 +161,26 @@ def _descend(families: Mapping[str | None, list[Branch]], path: str, depth: int)
         yield from _descend(families, branch.path, depth + 1)
 
 
+def is_pass(view: View, path: str) -> bool:
+    """Whether what it reads was read before, at the object above it: rows that go in again, links, deletions."""
+    above, slash, _ = path.partition("/")
+    return bool(slash) and above in view.objects
+
+
 def total(view: View) -> Counts:
-    """The rows of all checkpoints together."""
-    return sum((branch.counts + branch.folded_counts for branch in view.branches.values()), NO_ROWS)
+    """The rows of all checkpoints together, each row once: without those of passes."""
+    own = (branch for branch in view.branches.values() if not is_pass(view, branch.path))
+    return sum((branch.counts + branch.folded_counts for branch in own), NO_ROWS)
+
+
+def total_of_passes(view: View) -> Counts:
+    """What the passes of this view read and did, together."""
+    return sum((branch.counts for branch in view.branches.values() if is_pass(view, branch.path)), NO_ROWS)
+
+
+def read_before(view: View) -> int:
+    """How many of the ``total`` earlier runs read."""
+    return sum(branch.before for branch in view.branches.values() if not is_pass(view, branch.path))
 
 
 def rate(branch: Branch, at: float) -> float | None:
@@ -269,12 +296,16 @@ def _below(view: View, path: str) -> list[str]:
 
 
 def _without(view: View, gone: Sequence[str], *, into: str, count: int) -> View:
-    """The view without those branches, whose counts ``into`` takes over as those of ``count`` more."""
+    """The view without those branches, whose counts ``into`` takes over as those of ``count`` more.
+
+    The counts of passes are of no rows of their own: they go.
+    """
     if not gone:
         return view
     kept = dict(view.branches)
     removed = [kept.pop(path) for path in gone]
     above = branch_of(view, into)
-    counts = sum((each.counts + each.folded_counts for each in removed), above.folded_counts)
+    own = (each for each in removed if not is_pass(view, each.path))
+    counts = sum((each.counts + each.folded_counts for each in own), above.folded_counts)
     kept[into] = replace(above, folded=above.folded + count, folded_counts=counts)
     return replace(view, branches=kept)
