@@ -37,7 +37,7 @@ def has_moved(source: Source, ranges: Ranges, *, closely: bool) -> bool:
     """Whether anything of it looks otherwise than when it was read.
 
     ``closely``: range by range, so that a row that went from one and a row that came into another are both seen; else
-    by one query, which sees them by the highest ``modified`` only.
+    by one query, which sees them by the highest ``modified``, or where they left more rows or fewer.
     """
     before = in_all(ranges)
     if not ranges or before.rows is None or closely:

@@ -16,7 +16,7 @@ from milepost.migration.object import Object
 from milepost.migration.passes import AS_OF, CATCH_UP, PASSES, RECHECK, VANISHED, Pass, longest_pause, path_of, recorded
 from milepost.migration.pin import Pin, name_of
 from milepost.migration.route import Route, way_of
-from milepost.migration.sight import as_of_in_words, is_countable, modified_of
+from milepost.migration.sight import as_of_in_words, is_countable
 from milepost.migration.source import Source
 from milepost.migration.vanished import Left
 from milepost.wiring.leavings import Leavings, objects_of
@@ -140,8 +140,11 @@ class Passes:
         return replace(pin, end=encode(highest), rows=None if rest is None else record.counts.read + rest)
 
     def _changed(self) -> list[Object]:
-        """The objects of which it can be seen cheaply that rows were changed since they were read."""
-        return [each for each in self.subjects.objects if modified_of(each) and self._has_moved(each, closely=False)]
+        """The objects of which one query can see that rows came, went or were changed since they were read.
+
+        Without a column that tells of changes it counts the rows: the closing line says that much was looked for.
+        """
+        return [each for each in self.subjects.objects if self._has_moved(each, closely=False)]
 
     def _has_moved(self, each: Object, *, closely: bool) -> bool:
         def look(source: Source) -> bool:
