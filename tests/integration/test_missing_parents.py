@@ -118,3 +118,58 @@ def test_a_key_that_is_another_rows_in_the_source_explains_nothing(company: Pair
     assert [(one.key, one.stage, one.reason) for one in kept(company) if one.path == "child"] == [
         ([1], "parent", "no parent with ref 5")
     ]
+
+
+def test_a_number_that_is_somebody_elses_at_the_source_is_not_said_of_the_parent(company: Pair) -> None:
+    """The function gives customers other numbers than the source: 2 of the target is not 2 of the source."""
+    company.source.execute(
+        "CREATE TABLE parents (no integer PRIMARY KEY, legacy integer)",
+        "CREATE TABLE children (no integer PRIMARY KEY, parent integer)",
+    )
+    company.source.insert("parents", [(1, 101), (2, 102), (3, 103), (4, 104)])  # 2 is rejected, 4 filtered
+    company.source.insert("children", [(1, 2), (2, 102), (3, 4), (4, 101)])
+    company.target.execute(
+        "CREATE TABLE parent (legacy integer PRIMARY KEY)",
+        "CREATE TABLE child (no integer PRIMARY KEY, parent integer)",
+    )
+    crm = Migration("crm", source=company.source.url, target=company.target.url, max_rejects=100)
+
+    @crm.object(source=Table("parents", key="no"), target=Table("parent", key="legacy"))
+    def parent(row: dict[str, Any]) -> dict[str, Any] | None:
+        if row["no"] == 2:
+            raise Reject("not he")
+        return None if row["no"] == 4 else {"legacy": row["legacy"]}
+
+    crm.object("child", source=Table("children", key="no"), target=Table("child", key="no"), parents={"parent": parent})
+    run(crm)
+
+    assert [(one.key, one.reason) for one in kept(company) if one.path == "child"] == [
+        ([1], "no parent with legacy 2"),
+        ([2], "no parent with legacy 102"),
+        ([3], "no parent with legacy 4"),
+    ]
+
+
+def test_one_row_that_comes_to_another_key_is_enough_not_to_guess(company: Pair) -> None:
+    company.source.insert("customers", [("C9", "moved")])
+    company.source.insert("invoices", [(8, "C9")])
+    crm = Migration("crm", source=company.source.url, target=company.target.url, max_rejects=100, batch_rows=2)
+
+    @crm.object(source=Table("customers", key="no"), target=Table("customer", key="legacy", id="id"))
+    def customer(row: dict[str, Any]) -> dict[str, Any]:
+        if row["email"] is None:
+            raise Reject("email has no @")
+        return {"legacy": "C0" if row["email"] == "moved" else row["no"], "email": row["email"]}
+
+    parents = {"customer": customer}
+    crm.object("invoice", source=Table("invoices", key="no"), target=Table("invoice", key="no"), parents=parents)
+    run(crm)
+
+    reasons = {tuple(one.key): one.reason for one in kept(company) if one.path == "invoice"}
+    assert reasons == {
+        (2,): "no customer with legacy 'C2'",
+        (5,): "no customer with legacy 'C5'",
+        (6,): "no customer with legacy 'C2'",
+        (7,): "no customer with legacy 'C6'",
+        (8,): "no customer with legacy 'C9'",
+    }

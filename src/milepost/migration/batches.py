@@ -13,6 +13,7 @@ from milepost.jobs.ledger import Counts, RejectedRow
 from milepost.jobs.state import JSON
 from milepost.migration.check import check_columns
 from milepost.migration.fresh import fresh_of, note_fresh
+from milepost.migration.kept_key import KeptKey
 from milepost.migration.keys import canonical, decode, encode, highest, readable
 from milepost.migration.laid import Outcome
 from milepost.migration.limit import allowed, too_many
@@ -62,6 +63,7 @@ class Batches:
         self.loader = Loader(checkpoint, route)
         known = checkpoint.store.recall(route.object.name) if again else checkpoint.recall()
         self.columns: tuple[str, ...] = columns_of(known, pin)
+        self.kept_key = KeptKey(checkpoint, route.object, known)
         fresh = fresh_of(known, route.object)
         self.fresh: bool = self._look_whether_fresh() if fresh is None and not again else bool(fresh)
         # Nothing is taken for granted of an earlier run. Where the last of several rows with one key wins, rows may
@@ -147,8 +149,13 @@ class Batches:
         batch = self._restructure(taken.rows)
         if not self.proved and taken.again is None:
             self._prove_fresh(batch)
+        self._look_at_keys(taken, batch)
         while halves := self._attempt(taken, batch):
             batch = without(batch, halves)
+
+    def _look_at_keys(self, taken: Taken, batch: Restructured) -> None:
+        rows, key = taken.rows, self._key
+        self.kept_key.look(batch, lambda index: key(rows[index]))
 
     def _attempt(self, taken: Taken, batch: Restructured) -> list[Unmoved]:
         """Commit the batch and return nothing, or return the rows that would go in part only."""

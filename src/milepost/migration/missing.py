@@ -11,6 +11,7 @@ from milepost.errors import Fatal, PlanError
 from milepost.jobs.bound_store import BoundStore
 from milepost.jobs.ledger import RejectedRow
 from milepost.jobs.state import JSON
+from milepost.migration.kept_key import keeps_key
 from milepost.migration.keys import canonical, decode, shown
 from milepost.migration.object import Object
 from milepost.migration.resolve import Orphan
@@ -30,16 +31,18 @@ class _Cause:
 def explained(store: BoundStore, route: Route, orphans: Sequence[Orphan]) -> list[Orphan]:
     """The orphans with the reasons why their parents are not there, as far as those are known.
 
-    For each parent object one query of the store for all orphans; for what that does not know, one of the parent's
-    source. The parents that a rejected parent lacked itself are told too.
+    For each parent object two queries of the store for all orphans; for what that does not know, one of the parent's
+    source, where its keys are those of the target: else it would say of one row what became of another. The parents
+    that a rejected parent lacked itself are told too.
     """
     causes: dict[str, _Cause] = {}
     for name, keys in _by_object(orphans).items():
         parents = _filling(route.object, name)
+        by_source_key = [parent for parent in parents if keeps_key(parent, store.recall(parent.name))]
         for parent in parents:
-            causes |= _rejected(store, parent, name, keys)
+            causes |= _rejected(store, parent, name, keys, by_source_key=parent in by_source_key)
         left = [key for key in keys if _text(name, key) not in causes]
-        for parent in parents if left else ():
+        for parent in by_source_key if left else ():
             causes |= _left_out(route, parent, name, left)
     return [_with_causes(one, causes) for one in orphans]
 
@@ -61,10 +64,18 @@ def _filling(child: Object, name: str) -> list[Object]:
     return [parent] if parent.is_mapped else [parent, *(one for one in others if one is not parent)]
 
 
-def _rejected(store: BoundStore, parent: Object, name: str, keys: Sequence[JSON]) -> dict[str, _Cause]:
+def _rejected(
+    store: BoundStore, parent: Object, name: str, keys: Sequence[JSON], *, by_source_key: bool
+) -> dict[str, _Cause]:
+    """Of those rejects that are known to be of the row which is named: by the key that they were to have.
+
+    ``by_source_key``: what is named is the source's own key. Else a reject of that number may be anybody.
+    """
     causes = {}
     for one in store.find_rejects(parent.name, keys):
         key = one.key if parent.is_mapped or one.target_key is None else one.target_key
+        if key is one.key and not by_source_key:
+            continue
         reason = f"{parent.name} {shown(decode(key) or ())} was rejected: {one.reason}"
         causes[_text(name, key)] = _Cause(reason=reason, parents=_lacked(one))
     return causes
@@ -75,9 +86,9 @@ def _lacked(row: RejectedRow) -> Sequence[JSON]:
 
 
 def _left_out(route: Route, parent: Object, name: str, keys: Sequence[JSON]) -> dict[str, _Cause]:
-    """Of those whose key the parent's source has, where its rows keep their keys."""
+    """Of those whose key the parent's source has. Its rows keep their keys."""
     wanted = [decode(key) or () for key in keys if len(key) == len(parent.source_key)]
-    if route.source_of is None or isinstance(parent.source, Rows) or not wanted or not _keeps_keys(parent):
+    if route.source_of is None or isinstance(parent.source, Rows) or not wanted:
         return {}
     why = "its function left it out, or it came since" if parent.function else "it came after the rows were read"
     try:
@@ -91,14 +102,6 @@ def _left_out(route: Route, parent: Object, name: str, keys: Sequence[JSON]) -> 
         _text(name, canonical(key)): _Cause(reason=f"{parent.name} {shown(key)} is in the source: {why}")
         for key in found
     }
-
-
-def _keeps_keys(parent: Object) -> bool:
-    """Whether a key of the target may be the source's: of a plain copy it is known."""
-    if parent.is_mapped or parent.function is not None:
-        return True
-    columns = parent.columns or {name: name for name in parent.target_key}
-    return tuple(columns.get(name) for name in parent.target_key) == parent.source_key
 
 
 def _with_causes(one: Orphan, causes: dict[str, _Cause]) -> Orphan:
