@@ -4,6 +4,7 @@ import sqlite3
 
 import pytest
 
+from fix_databases import Database
 from fix_trace import Tables
 from milepost.jobs.ledger import Counts, Entry, RejectedRow
 from milepost.jobs.runner import run as run_to_end
@@ -213,3 +214,56 @@ def test_a_launch_costs_the_same_whatever_went_before(store, url, trace, history
     assert statements_of_many == statements
     assert work_of_many <= work * 1.1
     assert rows_of_many <= rows + many / 10
+
+
+# -- a look at a source that lives on, however often it was looked at before
+
+
+def living_on(source, target, deletes):
+    """Customers with their orders, in batches of one row."""
+    settings = {"batch_rows": 1, "max_rejects": 9, "deletes": deletes, "recheck_after": "1000h"}
+    crm = Migration("crm", source=source.url, target=target.url, **settings)
+    customer = crm.object(
+        "customer",
+        source=Table("customers", key="no", modified="changed"),
+        target=Table("customer", key="no"),
+        columns={"no": "no", "name": "name"},
+    )
+    crm.object(
+        "sale",
+        source=Table("orders", key="no"),
+        target=Table("sale", key="no"),
+        columns={"no": "no", "customer": "customer"},
+        parents={"customer": customer},
+    )
+    return crm
+
+
+@pytest.mark.parametrize("deletes", ["apply", "report"])
+def test_a_look_at_the_source_costs_the_same_however_often_it_was_looked_at(url, tmp_path, trace, deletes) -> None:
+    source, target = Database(f"sqlite:///{tmp_path / 'source.db'}"), Database(url)
+    source.execute(
+        "CREATE TABLE customers (no integer PRIMARY KEY, name text, changed integer)",
+        "CREATE TABLE orders (no integer PRIMARY KEY, customer integer)",
+        "INSERT INTO customers VALUES (1, 'a', 0), (2, 'b', 0), (3, 'c', 0)",
+        "INSERT INTO orders VALUES (10, 1), (20, 2), (30, 3)",
+    )
+    target.execute(
+        "CREATE TABLE customer (no integer PRIMARY KEY, name text)",
+        "CREATE TABLE sale (no integer PRIMARY KEY, customer integer NOT NULL REFERENCES customer (no))",
+    )
+    run(living_on(source, target, deletes))
+
+    def look(number):
+        """A customer is renamed; another goes and leaves its order behind, or comes again."""
+        goes = number % 2
+        other = "DELETE FROM customers WHERE no = 3" if goes else f"INSERT INTO customers VALUES (3, 'c', {number})"
+        source.execute(f"UPDATE customers SET name = 'b{number}', changed = {number} WHERE no = 2", other)
+        return trace.count(lambda: run(living_on(source, target, deletes), recheck=True))
+
+    costs = {number: look(number) for number in range(1, 21)}
+    assert target.rows("SELECT name FROM customer WHERE no = 2") == [("b20",)]
+    assert target.rows("SELECT count(*) FROM sale") == [(3,)]
+    renewals = 2  # signs of life, one a second at most
+    assert costs[19] <= costs[3] + renewals
+    assert costs[20] <= costs[4] + renewals

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from itertools import pairwise
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from milepost.jobs.ledger import Counts, Entry
 from milepost.migration.keys import encode
-from milepost.migration.ranges import fold, in_all, later
+from milepost.migration.ranges import Ranges, fold, in_all, later
 from milepost.migration.source import Extent
 
 
@@ -139,3 +140,15 @@ def test_the_later_of_two_values(one, other, expected) -> None:
 def test_the_later_of_two_decimals_is_told_by_their_value() -> None:
     small, large = encode([Decimal("9.5")]), encode([Decimal("10.25")])
     assert later(small, large) == large
+
+
+@given(histories(), st.integers(0, 30))
+def test_what_was_written_down_in_between_and_what_came_since_are_the_same_ranges(history, middle) -> None:
+    entries, _ = history
+    written = Ranges.of_json(json.loads(json.dumps(fold(entries[:middle]).as_json())))
+    for each in entries[middle:]:
+        written.add(each)
+    whole = fold(entries)
+    assert list(written) == list(whole)
+    assert set(written.replaced) == set(whole.replaced)
+    assert (written.end, written.read_again) == (whole.end, whole.read_again)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from milepost.jobs.bound_store import BoundStore
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.state import JSON
 from milepost.migration.batches import Batches
 from milepost.migration.gather import gather
 from milepost.migration.keys import decode, encode
 from milepost.migration.move import no_garbage_collection
-from milepost.migration.passes import in_order_of_commit
 from milepost.migration.pin import Pin
-from milepost.migration.ranges import Batch, Range, Ranges, fold, in_all
+from milepost.migration.ranges import Batch, Range, Ranges, in_all
 from milepost.migration.restructure import picker
 from milepost.migration.route import Route, way_of
 from milepost.migration.source import Extent, Row, Source
@@ -26,11 +24,6 @@ class Task:
 
     ranges: bool
     end: JSON = None
-
-
-def ranges_of(store: BoundStore, name: str, passes: Iterable[str]) -> Ranges:
-    """What the object's ledger vouches for, with the paths of its passes over ranges."""
-    return fold(in_order_of_commit({path: store.ledger(path) for path in (name, *passes)}, name))
 
 
 def has_moved(source: Source, ranges: Ranges, *, closely: bool) -> bool:
@@ -69,17 +62,16 @@ def _has_moved(source: Source, each: Range) -> bool:
     return before.rows is None or source.extent(decode(each.low), decode(each.high)) != before
 
 
-def load_again(checkpoint: Checkpoint, route: Route, pin: Pin, passes: Iterable[str], task: Task) -> JSON:
-    """Do the object's part of a pass at ``checkpoint``; ``passes`` are the paths of all its passes, with this one.
+def load_again(checkpoint: Checkpoint, route: Route, pin: Pin, ranges_of: Callable[[], Ranges], task: Task) -> JSON:
+    """Do the object's part of a pass at ``checkpoint``; ``ranges_of`` tells its present ranges, anew when asked.
 
     Returns how many ranges moved, and what was read and loaded for them. What an earlier run left in doubt is settled
     first.
     """
     checkpoint.expect(None)
-    name, store = route.object.name, checkpoint.store
     batches = Batches(checkpoint, route, pin, way_of(checkpoint, route), again=True)
     batches.recover()
-    ranges = ranges_of(store, name, passes)
+    ranges = ranges_of()
     reading = Reading(route, batches)
     if task.ranges:
         for each in moved(route.source, ranges, last_wins=route.object.on_duplicate == "last"):

@@ -41,9 +41,13 @@ class Range:
 
 @dataclass
 class Ranges:
-    """The ranges in order, and ``replaced``: the batches of those that were read again from end to end since."""
+    """The ranges in order, and ``replaced``: the batches of those that were read again from end to end since.
+
+    ``read_again``: whether there ever were such, also where they are not kept any more.
+    """
 
     end: JSON = None  # the high end of the last range
+    read_again: bool = False
     _ranges: dict[str, Range] = field(default_factory=dict)  # by their low ends
     _ends: set[str] = field(default_factory=set)  # their high ends
     _replaced: dict[Batch, None] = field(default_factory=dict)
@@ -68,6 +72,25 @@ class Ranges:
     def fewer(self) -> int:
         """How many rows are gone, at least: as many as are fewer in a range than it held at some time."""
         return sum(each.most - each.rows for each in self if each.rows is not None)
+
+    def keep_replaced(self, batches: Iterable[Batch]) -> None:
+        """Forget the other ones that were replaced."""
+        self._replaced = dict.fromkeys(batches)
+
+    def as_json(self) -> JSON:
+        every = [[one.high, one.rows, one.modified, one.held, one.most, list(map(list, one.batches))] for one in self]
+        return {"ranges": every, "replaced": list(map(list, self.replaced)), "read again": self.read_again}
+
+    @staticmethod
+    def of_json(found: JSON) -> Ranges:
+        """As ``as_json`` made it."""
+        ranges = Ranges(read_again=found["read again"])
+        for high, rows, modified, held, most, batches in found["ranges"]:
+            own = tuple((path, seq) for path, seq in batches)
+            low, ranges.end = ranges.end, high
+            ranges._put(Range(low=low, high=high, rows=rows, modified=modified, held=held, most=most, batches=own))
+        ranges.keep_replaced((path, seq) for path, seq in found["replaced"])
+        return ranges
 
     def add(self, entry: Entry) -> None:
         """Take in the entry that was committed next."""
@@ -94,6 +117,7 @@ class Ranges:
             del self._ranges[_text(each.low)]
             self._ends.discard(_text(each.high))
             self._replaced |= dict.fromkeys(each.batches)
+            self.read_again = True
         self._put(replace(new, most=max(new.most, sum(each.most for each in covered))))
         if not covered:
             left = max(0, old.most - new.most)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar
 from milepost.jobs.bound_store import BoundStore
 from milepost.jobs.state import JSON
 from milepost.migration.keys import canonical, decode, map_key, readable, unmap_key
-from milepost.migration.ranges import Ranges
+from milepost.migration.ranges import Batch, Ranges
 from milepost.migration.restructure import picker
 from milepost.migration.route import Route
 from milepost.migration.source import Key
@@ -23,25 +23,24 @@ Mapped: TypeAlias = tuple[str, JSON]
 Item = TypeVar("Item")
 
 PAGE = 500  # rows that are deleted together, each perhaps with many that refer to it
-BATCHES = 100  # batches that are asked about together
+BATCHES = 5  # batches that are asked about together, and held in memory
 SHOWN = 20  # keys that are told
 
 
-def vanished(store: BoundStore, route: Route, ranges: Ranges, keyed: Mapping[str, int]) -> Iterator[Sequence[Mapped]]:
+def vanished(store: BoundStore, route: Route, ranges: Ranges, by_key: Sequence[Batch]) -> Iterator[Sequence[Mapped]]:
     """The rows that are in the target without a source row, as far as the key map knows them, a page at a time.
 
     What still belongs to a batch whose range was read again was not loaded by the batches that took its place. What a
     source row came to before it came to another row is left behind.
-    ``keyed`` are the paths whose batches are no ranges, with how many batches they have: their rows are asked for.
+    ``by_key`` are batches of which no range tells: their rows are asked for.
     """
     name = route.object.name
     for batches in ([left_behind(name)], *pages(ranges.replaced, BATCHES)):
         yield from pages(store.mapped_by(name, batches), PAGE)
-    for path, count in keyed.items():
-        for seq in range(1, count + 2):  # a batch that was given up may have mapped rows, and was never recorded
-            for rows in pages(store.mapped_by(name, [(path, seq)]), PAGE):
-                if gone := _gone(store, route, rows):
-                    yield gone
+    for batches in pages(by_key, BATCHES):
+        for rows in pages(store.mapped_by(name, batches), PAGE):
+            if gone := _gone(store, route, rows):
+                yield gone
 
 
 def pages(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -100,7 +99,7 @@ def left_over(store: BoundStore, route: Route, ranges: Ranges, *, countable: boo
 
     ``countable``: whatever the table holds came from the object's ranges, so that what is more is left over.
     """
-    if not ranges.replaced or isinstance(route.object.target, Sink):
+    if not ranges.read_again or isinstance(route.object.target, Sink):
         return None
     if route.keeps_keys:
         return _known_left(store, route, ranges)

@@ -77,6 +77,11 @@ class Leavings:
         if found or self.root.recall().get(VANISHED):
             self.root.replace(VANISHED, found)
 
+    def write_down(self) -> None:
+        """Keep what the ledgers came to, once nothing of the pass is left to be done."""
+        for each in dict.fromkeys(self.parts.values()):
+            self.subjects.write_down(each)
+
     def _path(self, each: Object) -> str:
         return f"{each.name}/{self.number}"
 
@@ -104,7 +109,7 @@ class Leavings:
     def _delete_vanished(self, checkpoint: Checkpoint, *, each: Object) -> JSON:
         checkpoint.expect(None)
         ranges = self.subjects.ranges(each)
-        if ranges.replaced and not any(one.rows for one in ranges):
+        if ranges.read_again and not any(one.rows for one in ranges):
             checkpoint.tell(
                 f"the source of {each.name} holds no row any more: nothing is deleted for it, in case that is a mistake"
             )
@@ -112,8 +117,8 @@ class Leavings:
         self._forget_links(checkpoint, each, ranges)
         with self.subjects.family() as family:
             deleting = Deleting(checkpoint, family, each.name)
-            keyed = self.subjects.keyed(each)
-            for rows in vanished(checkpoint.store, family.routes[each.name], ranges, keyed):
+            by_key = self.subjects.by_key(each)
+            for rows in vanished(checkpoint.store, family.routes[each.name], ranges, by_key):
                 deleting.delete(rows)
         if checkpoint.counts.loaded:
             what = "1 row" if checkpoint.counts.loaded == 1 else f"{checkpoint.counts.loaded:,} rows"

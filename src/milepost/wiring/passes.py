@@ -56,6 +56,7 @@ class Passes:
         At most ``limit`` of them. The time as of which the target is right then is remembered.
         """
         self._settle_waiting()
+        self.subjects.look_anew()
         last, at, passes = self._recorded(CATCH_UP), None, 0
         if last.open and self._ended_in_error:
             last = self._given_up(CATCH_UP, last)
@@ -162,6 +163,7 @@ class Passes:
         leavings = Leavings(self.subjects, self.deletes, parts, f"{kind}-{this.number}")
         changed += leavings.settle() + leavings.load_waiting()
         leavings.report()
+        leavings.write_down()
         self._remember(kind, this.over(epoch=this.epoch, unsettled=leavings.unsettled))
         return changed
 
@@ -172,7 +174,7 @@ class Passes:
         self.subjects.started(path)
         task = Task(ranges=each.name in this.objects, end=this.ends.get(each.name))
         with self.subjects.route(each) as route:
-            body = partial(load_again, route=route, pin=pin, passes=self.subjects.passes(each), task=task)
+            body = partial(load_again, route=route, pin=pin, ranges_of=partial(self.subjects.ranges, each), task=task)
             return int(self.subjects.call(path, body)["loaded"])
 
     def _given_up(self, kind: str, last: Pass) -> Pass:

@@ -10,14 +10,14 @@ from typing import TypeVar
 from milepost.errors import PlanError
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.state import JSON, Record, State
-from milepost.migration.again import ranges_of
 from milepost.migration.definition import definition
 from milepost.migration.deleting import Family
+from milepost.migration.folded import FOLDED, Folded, by_key_of, fold_on, place_of, without_dead
 from milepost.migration.fresh import fresh_of
 from milepost.migration.object import Object
 from milepost.migration.passes import reads_ranges
 from milepost.migration.pin import Pin, reads_otherwise, recorded
-from milepost.migration.ranges import Ranges
+from milepost.migration.ranges import Batch, Ranges
 from milepost.migration.route import Route
 from milepost.migration.sight import is_countable
 from milepost.migration.source import Source
@@ -51,6 +51,8 @@ class Subjects:
         self.objects = attempt.objects
         self._routes: dict[str, Route] = {}
         self._paths = set(attempt.known.records)
+        self._started: set[str] = set()
+        self._folded: dict[str, Folded] = {}
         self.closed: set[str] = set()  # objects whose sources cannot be asked any more
 
     # -- one object
@@ -110,7 +112,10 @@ class Subjects:
     def call(self, path: str, body: Callable[[Checkpoint], JSON]) -> JSON:
         """Call the checkpoint at that path, from the root."""
         self.started(path)
-        return self.root.call(path, body)
+        try:
+            return self.root.call(path, body)
+        finally:
+            self.started(path)  # its batches
 
     def look(self, each: Object, ask: Callable[[Source], Seen]) -> Seen | None:
         """What the object's source says; None where it cannot be asked.
@@ -131,32 +136,64 @@ class Subjects:
     # -- what the ledger says
 
     def started(self, path: str) -> None:
-        """Note a path that this run made."""
+        """Note a path at which this run writes."""
         self._paths.add(path)
+        self._started.add(path)
+        name = path.partition("/")[0]
+        if reads_ranges(path, name):
+            self._folded.pop(name, None)
 
-    def passes(self, each: Object) -> list[str]:
-        """The paths of the object's passes over ranges."""
-        return [path for path in self._paths if path != each.name and reads_ranges(path, each.name)]
+    def look_anew(self) -> None:
+        """Objects were moved meanwhile."""
+        self._folded.clear()
 
     def ranges(self, each: Object) -> Ranges:
-        return ranges_of(self.root.store, each.name, self.passes(each))
+        return self._fold(each).ranges
+
+    def by_key(self, each: Object) -> Sequence[Batch]:
+        """The batches of the object of which no range tells."""
+        return by_key_of(self._fold(each), each.name, self._counts(each))
 
     def end(self, each: Object) -> JSON:
         """Up to where the object's rows were taken in."""
-        return self.ranges(each).end if self.passes(each) else self.record(each).position
+        passes = any(path != each.name and reads_ranges(path, each.name) for path in self._paths_of(each))
+        return self.ranges(each).end if passes else self.record(each).position
 
-    def keyed(self, each: Object) -> dict[str, int]:
-        """The paths below the object whose batches are rows by their keys, with how many batches each has."""
-        below = [path for path in self._paths if path.startswith(f"{each.name}/") and not reads_ranges(path, each.name)]
-        records = ((path, self.root.store.get(path)) for path in below if not path.endswith("/links"))
-        return {path: record.batches for path, record in records if record is not None and record.batches}
+    def write_down(self, each: Object) -> None:
+        """Remember what the object's ledgers came to, so that nobody needs to read them again."""
+        folded = fold_on(self.root.store, each.name, self._counts(each))
+        folded = without_dead(self.root.store, each.name, folded, keeps_keys=self._route(each).keeps_keys)
+        self.root.beside(place_of(each.name)).replace(FOLDED, folded.as_json())
+
+    def _fold(self, each: Object) -> Folded:
+        if each.name not in self._folded:
+            self._folded[each.name] = fold_on(self.root.store, each.name, self._counts(each))
+        return self._folded[each.name]
+
+    def _paths_of(self, each: Object) -> list[str]:
+        """Its own, and those below it but for links."""
+        below = f"{each.name}/"
+        return [
+            each.name,
+            *(path for path in self._paths if path.startswith(below) and not path.endswith("/links")),
+        ]
+
+    def _counts(self, each: Object) -> dict[str, int]:
+        """The paths of the object with how many batches each has. The store is asked for what this run writes."""
+        known = {path: self.attempt.known.records.get(path) for path in self._paths_of(each)}
+        known |= {path: self.root.store.get(path) for path in known if path in self._started or path == each.name}
+        return {path: record.batches for path, record in known.items() if record is not None}
 
     def is_sole_and_fresh(self, each: Object) -> bool:
         """Whether whatever its table holds came from this object's ranges, a target row for each that was loaded."""
         place = (each.target.name, each.target.database)
         others = [one for one in self.objects if one is not each and (one.target.name, one.target.database) == place]
         fresh = fresh_of(self.root.store.recall(each.name), each)
-        return bool(fresh) and not others and each.on_duplicate != "last" and not self.keyed(each)
+        return bool(fresh) and not others and each.on_duplicate != "last" and not self._has_keyed(each)
+
+    def _has_keyed(self, each: Object) -> bool:
+        """Whether rows were loaded by their keys."""
+        return any(count and not reads_ranges(path, each.name) for path, count in self._counts(each).items())
 
     # -- links that are set later
 
