@@ -86,6 +86,13 @@ def test_two_keys_are_mapped_as_one_only_if_they_are_equal(one: tuple[Any, ...],
         assert one == other
 
 
+@pytest.mark.parametrize("value", [2.0**53, -(2.0**53), 1e17, 2.0**63, 1e300, -1e300])
+def test_a_float_that_stands_for_many_integers_is_the_key_of_none(value: float) -> None:
+    assert decode(canonical((value,))) == (value,)
+    assert type((decode(canonical((value,))) or ())[0]) is float
+    assert map_key((value,)) != map_key((int(value),))
+
+
 def test_a_part_has_a_key_of_its_own() -> None:
     assert map_key(("C1",)) == '["C1"]'
     assert map_key(("C1",), 2) == '["C1",{"part":2}]'

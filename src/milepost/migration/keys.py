@@ -15,6 +15,7 @@ from milepost.migration.source import Key
 
 COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 LONGEST = 1000  # digits of a number that is written out
+EXACT = 2**53  # below it a float is one integer; beyond it stands for many, which may be keys of other rows
 
 WRITE: dict[type, tuple[str, Callable[[Any], str]]] = {
     Decimal: ("decimal", str),
@@ -54,9 +55,18 @@ def decode(position: JSON) -> Key | None:
 def canonical(key: Sequence[Any]) -> JSON:
     """Like ``encode``, but alike for values that are one key, whatever their types: 5, 5.0 and Decimal("5.00").
 
+    A float that is so high that it stands for many integers is none of them.
     Decoded, it finds the same row in a database.
     """
     return [_encode(_plain_number(value)) for value in key]
+
+
+def as_written(key: Key | None, given: JSON) -> JSON:
+    """The key that the target has for a row in place of the one it was ``given``; None where it has no such row."""
+    try:
+        return None if key is None else canonical(key)
+    except Fatal:  # it reads the key as a type that no position is of
+        return given
 
 
 def map_key(key: Sequence[Any], part: int = 0) -> str:
@@ -94,7 +104,7 @@ def _plain_number(value: Any) -> Any:
         return value
     if isinstance(value, bool):
         return int(value)
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < EXACT:
         return int(value)
     if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < LONGEST:
         return int(value) if value == value.to_integral_value() else _without_zeros(value)
