@@ -178,9 +178,20 @@ class Batches:
         rows, key = taken.rows, self._key
         new = self.fresh and not self.again
         fresh, inserts = new and taken.again is None, self._inserts(taken)
+        again = self._others if self.again and self._may_take_keys else None
         return self.loader.load(
-            connection, batch, lambda index: key(rows[index]), fresh=fresh, old=not new, inserts=inserts
+            connection, batch, lambda index: key(rows[index]), fresh=fresh, old=not new, inserts=inserts, again=again
         )
+
+    @property
+    def _may_take_keys(self) -> bool:
+        """Whether a row may come to the key of another that went in before, and it is known whose key it is."""
+        each = self.route.object
+        return self.route.keeps_keys and not each.is_mapped and each.on_duplicate != "last"
+
+    def _others(self, rows: list[Row]) -> tuple[Restructured, Callable[[int], Key]]:
+        key = self._key
+        return self._restructure(rows), lambda index: key(rows[index])
 
     def _inserts(self, taken: Taken) -> Collection[int]:
         """The rows that must change none that is there: so that a second row never takes the place of the first."""

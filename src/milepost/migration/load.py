@@ -8,6 +8,7 @@ from functools import partial
 
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.state import JSON
+from milepost.migration.holders import taken_by_others
 from milepost.migration.identify import identify
 from milepost.migration.keys import canonical, encode
 from milepost.migration.laid import KeyOf, Laid, Outcome, map_keys_of
@@ -17,6 +18,10 @@ from milepost.migration.restructure import Restructured, Unmoved, masked, picker
 from milepost.migration.route import Route
 from milepost.migration.source import Key, Row
 from milepost.migration.target import Loaded, Loading, Refused
+from milepost.migration.vanished import Mapped
+
+Again = Callable[[list[Row]], tuple[Restructured, KeyOf]]
+"""Restructures source rows that are not of the batch."""
 
 
 class Loader:
@@ -38,21 +43,43 @@ class Loader:
         fresh: bool,
         old: bool,
         inserts: Collection[int] = (),
+        again: Again | None = None,
     ) -> Outcome:
         """Load the rows. ``inserts`` are the source rows that must not change a row that is there.
+
+        ``again`` is given where they may meet rows of others: it restructures those, as they are at the source now. A
+        row that comes to the key of another is a duplicate then.
 
         ``fresh``: as a :class:`~milepost.migration.target.Loading` has it. ``old``: a later column of a row that is
         there may hold something; not so in a replay of rows that were new, whose links were never set.
         The batch stays as it is, so that it can be loaded again without some of its rows.
         """
         laid = self._lay(connection, batch, key_of)
-        apart = {index for index in range(len(laid.rows)) if laid.origin(index) in inserts} if inserts else ()
+        apart = {index for index in range(len(laid.rows)) if laid.origin(index) in inserts} if inserts else set()
+        if again is not None and laid.texts is not None:
+            apart |= self._taken(connection, laid, laid.texts, again)
         loaded = self._load(connection, laid, fresh=fresh, inserts=apart)
         orphans = explained(self.checkpoint.store, self.route, laid.resolved.orphans)
         refused = [self._orphan(batch, one) for one in orphans]
         refused += [self._refused(laid, one) for one in loaded.refused]
         outcome = Outcome(loaded=loaded.loaded, unchanged=loaded.unchanged, refused=refused)
         return self._with_kept(outcome, laid, loaded, key_of, old=old or self.route.object.on_duplicate == "last")
+
+    def _taken(self, connection: object, laid: Laid, texts: Sequence[str], again: Again) -> set[int]:
+        """The rows that come to keys of others."""
+
+        def keys_now(rows: list[Row]) -> list[Mapped]:
+            batch, key_of = again(rows)
+            if not batch.rows:
+                return []
+            theirs = self._lay(connection, batch, key_of)
+            return list(zip(theirs.texts or (), self._target_keys(theirs), strict=True))
+
+        return taken_by_others(self.checkpoint.store, self.route, texts, self._target_keys(laid), keys_now)
+
+    def _target_keys(self, laid: Laid) -> list[JSON]:
+        pick = picker([laid.columns.index(name) for name in self.route.object.target_key])
+        return [canonical(pick(row)) for row in laid.rows]
 
     def finds_unchanged(self, connection: object, batch: Restructured) -> bool:
         """Whether an upsert of these rows finds every one of them there and equal. It writes where it does not."""

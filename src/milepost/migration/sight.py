@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 
 from milepost.migration.object import Object
-from milepost.migration.table import Rows, Sink
+from milepost.migration.table import Rows, Sink, Table
 
 
 def is_countable(each: Object) -> bool:
@@ -41,6 +41,13 @@ def unseen(objects: Sequence[Object], deletes: str) -> Iterator[str]:
         yield f"rows deleted at the source that {_listed(sent)} had sent"
     elif deletes != "apply":
         yield "rows deleted at the source stay in the target"
+    if deletes != "apply" and any(map(_may_take_a_place, objects)):
+        yield "of two rows changed to one target key the last loaded stays"
+
+
+def _may_take_a_place(each: Object) -> bool:
+    """Whether a row that is loaded again may take another's place where nobody keeps whose it is."""
+    return is_countable(each) and isinstance(each.target, Table) and not each.is_mapped and each.on_duplicate != "last"
 
 
 def _listed(names: Sequence[str]) -> str:
