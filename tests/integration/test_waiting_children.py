@@ -8,6 +8,8 @@ import pytest
 
 from fix_databases import Pair
 from milepost import Migration, Reject, Table
+from milepost.jobs.event import BatchCommitted, Event
+from milepost.wiring.open import open_store
 from milepost.wiring.run import run
 
 SOURCE = (
@@ -85,3 +87,61 @@ def test_children_go_in_once_their_parent_has_come(pair: Pair, when: str) -> Non
     assert sorted(sales) == [(10, 1), (11, 2), (12, 9)]
     assert sorted(lines) == [(100, 10), (101, 11), (102, 12)]
     assert sorted(staff) == [(1, None), (2, 5), (3, None), (5, 1)]
+
+
+def a_circle(pair: Pair) -> Migration:
+    """Employees, whose department comes later, and departments, whose head must be there."""
+    firm = Migration(
+        "firm", source=pair.source.url, target=pair.target.url, batch_rows=3, max_rejects=9, recheck_after="0s"
+    )
+    employee = firm.object(
+        "employee",
+        source=Table("employees", key="no", modified="changed"),
+        target=Table("employee", key="no", id="id"),
+        columns={"no": "no", "dept": "dept"},
+        parents={"dept": "department"},
+    )
+    firm.object(
+        "department",
+        source=Table("departments", key="code"),
+        target=Table("department", key="code", id="id"),
+        columns={"code": "code", "head": "head"},
+        parents={"head": employee},
+    )
+    return firm
+
+
+class Dies(KeyboardInterrupt):
+    """As if it were interrupted here."""
+
+
+@pytest.mark.parametrize("dies_at", [None, "department/recheck-1/waiting", "employee/recheck-1/waiting-2"])
+def test_a_parent_that_comes_as_a_waiting_row_is_waited_for_no_longer(pair: Pair, dies_at: str | None) -> None:
+    pair.source.execute(
+        "CREATE TABLE employees (no INTEGER PRIMARY KEY, dept TEXT, changed INTEGER)",
+        "CREATE TABLE departments (code VARCHAR(9) PRIMARY KEY, head INTEGER)",
+        "INSERT INTO employees VALUES (1, 'd1', 1), (5, 'd1', 1)",
+        "INSERT INTO departments VALUES ('d1', 3), ('d2', 1)",
+    )
+    kind = ID[pair.target.url.partition(":")[0]]
+    pair.target.execute(
+        f"CREATE TABLE employee (id {kind}, no INTEGER UNIQUE, dept INTEGER)",
+        f"CREATE TABLE department (id {kind}, code VARCHAR(9) UNIQUE, head INTEGER NOT NULL)",
+    )
+    run(a_circle(pair))
+    pair.source.execute("INSERT INTO employees VALUES (3, 'd2', 2)")
+
+    def emit(event: Event) -> None:
+        if isinstance(event, BatchCommitted) and event.path == dies_at:
+            raise Dies
+
+    if dies_at is not None:
+        with pytest.raises(Dies):
+            run(a_circle(pair), recheck=True, emit=emit)
+    run(a_circle(pair), recheck=dies_at is None)
+    staff = pair.target.rows("SELECT e.no, d.code FROM employee e LEFT JOIN department d ON d.id = e.dept")
+    assert sorted(staff) == [(1, "d1"), (3, "d2"), (5, "d1")]
+    store = open_store(pair.target.url, create=False)
+    assert store is not None
+    assert list(store.rejects("firm", "employee")) == list(store.rejects("firm", "department")) == []
+    store.close()

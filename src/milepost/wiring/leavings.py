@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
+from itertools import count
+from typing import TypeAlias
 
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.state import JSON
@@ -17,6 +19,9 @@ from milepost.migration.table import Sink
 from milepost.migration.vanished import left_over, vanished
 from milepost.migration.waiting import load_waiting, waiting
 from milepost.wiring.subjects import Subjects
+
+Table: TypeAlias = tuple[str, str | None]
+"""The name of a target's table and its database, as the object names it."""
 
 
 class Leavings:
@@ -46,24 +51,42 @@ class Leavings:
         return changed
 
     def load_waiting(self) -> int:
-        """Load rows that were rejected for want of a parent that came by this pass. Returns how many rows changed."""
+        """Load rows that were rejected for want of a parent that came by this pass. Returns how many rows changed.
+
+        In a circle what came last may be a parent of what comes first: the objects are gone over until nothing came.
+        """
         grown, changed = {_table_of(each) for each in self.parts.values()}, 0
-        for each in self.subjects.objects:
-            if not any(_table_of(parent) in grown for parent in each.parents.values()) or not self._waits(each):
-                continue
-            grown.add(_table_of(each))
-            path = f"{self._path(each)}/waiting"
-            changed += self._load_again(path, each, load_waiting)
+        for turn in count(1):
+            came = self._load_waiting(turn, grown)
+            changed += sum(came.values())
+            grown = {_table_of(each) for each in self.subjects.objects if came.get(each.name)}
+            if not grown:
+                break
         return changed
 
-    def _waits(self, each: Object) -> bool:
+    def _load_waiting(self, turn: int, grown: Collection[Table]) -> dict[str, int]:
+        """How many rows of which objects it changed. ``grown`` are the tables to which parents may have come."""
+        came: dict[str, int] = {}
+        tables = set(grown)
+        for each in self.subjects.objects:
+            if any(_table_of(parent) in tables for parent in each.parents.values()) and self._waits(each, turn):
+                tables.add(_table_of(each))
+                came[each.name] = self._load_again(self._waiting(each, turn), each, load_waiting)
+        return came
+
+    def _waits(self, each: Object, turn: int) -> bool:
         """Whether there is something to load, or was when an earlier run began to."""
         if not self.subjects.can_be_looked_at(each):
             return False
-        if self.root.store.get(f"{self._path(each)}/waiting") is not None:
+        if self.root.store.get(self._waiting(each, turn)) is not None:
             return True
+        if self.root.store.get(self._waiting(each, turn + 1)) is not None:  # what is in doubt there is settled first
+            return False
         with self.subjects.route(each) as route:
             return any(waiting(self.root.store, route))
+
+    def _waiting(self, each: Object, turn: int) -> str:
+        return f"{self._path(each)}/waiting" if turn == 1 else f"{self._path(each)}/waiting-{turn}"
 
     def report(self) -> None:
         """Remember, for everybody to see, what is in the target without a source row."""
@@ -164,7 +187,7 @@ class Leavings:
         return int(loaded)
 
 
-def _table_of(each: Object) -> tuple[str, str | None]:
+def _table_of(each: Object) -> Table:
     return each.target.name, each.target.database
 
 
