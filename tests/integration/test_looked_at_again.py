@@ -364,3 +364,18 @@ def test_a_row_that_comes_to_another_key_leaves_nothing_behind(shop) -> None:
     assert shop.target.rows("SELECT no, name FROM good ORDER BY no") == shop.source.rows(
         "SELECT changed, name FROM good ORDER BY changed"
     )
+
+
+def test_all_passes_over_an_object_share_one_allowance_of_rejects(shop) -> None:
+    columns = {"no": "no", "name": "name", "size": "changed"}
+    shop.target.execute("ALTER TABLE good ADD COLUMN size integer CHECK (size < 100)")
+    shop.source.execute("UPDATE good SET changed = 100 WHERE no IN (10, 50)")
+    shop.run(shop.migration(columns=columns, max_rejects=3))
+    shop.source.execute("UPDATE good SET changed = 101 WHERE no = 10", "UPDATE good SET changed = 101 WHERE no = 90")
+    shop.run(shop.migration(columns=columns, max_rejects=3), recheck=True)  # 10 once more, 50 still, 90 is new
+    shop.source.execute("UPDATE good SET changed = 2 WHERE no = 10", "UPDATE good SET changed = 102 WHERE no = 20")
+    shop.run(shop.migration(columns=columns, max_rejects=3), recheck=True)  # one for one
+    shop.source.execute("UPDATE good SET changed = 102 WHERE no IN (30, 60)")
+
+    with pytest.raises(Fatal, match=r"[45] rows are rejected and 3 are allowed"):
+        shop.run(shop.migration(columns=columns, max_rejects=3), recheck=True)

@@ -27,6 +27,7 @@ READS: dict[str, Act] = {
     "mapped": lambda store, lease, n: store.mapped(lease.job, "a", [f"{k}" for k in range(n)]),
     "mapped_from": lambda store, lease, n: store.mapped_from(lease.job, "a", [[k] for k in range(n)]),
     "mapped_by": lambda store, lease, n: store.mapped_by(lease.job, "a", [("a", k) for k in range(n)]),
+    "count_rejects": lambda store, lease, n: store.count_rejects(lease.job, "a", [("a", k) for k in range(n)]),
     "find_rejects": lambda store, lease, n: store.find_rejects(lease.job, "a", [[k] for k in range(n)]),
 }
 

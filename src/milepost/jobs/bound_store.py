@@ -45,6 +45,9 @@ class BoundStore:
     def find_rejects(self, path: str, keys: Sequence[JSON]) -> list[RejectedRow]:
         return self._store.find_rejects(self._lease.job, path, keys)
 
+    def count_rejects(self, path: str, batches: Sequence[Batch] | None = None) -> int:
+        return self._store.count_rejects(self._lease.job, path, batches)
+
     def forget_rejects(self, forgotten: Forgotten) -> int:
         path, keys, batches = forgotten.path, forgotten.keys, forgotten.batches
         return self._store.forget_rejects(self._lease, path, keys=keys, batches=batches)

@@ -110,6 +110,10 @@ class Store(Protocol):
         """The rejects of the path and all below it whose ``key`` or ``target_key`` is one of ``keys``."""
         ...
 
+    def count_rejects(self, job: str, path: str, batches: Sequence[tuple[str, int]] | None = None) -> int:
+        """How many rejects the path and all below it have; with ``batches``, of these (path and ``seq``) alone."""
+        ...
+
     def forget_rejects(
         self, lease: Lease, path: str, *, keys: Sequence[JSON] = (), batches: Sequence[tuple[str, int]] = ()
     ) -> int:

@@ -11,6 +11,7 @@ from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.intent import Forgotten, Intent
 from milepost.jobs.ledger import Counts, RejectedRow
 from milepost.jobs.state import JSON
+from milepost.migration.allowance import Allowance
 from milepost.migration.check import check_columns
 from milepost.migration.fresh import fresh_of, note_fresh
 from milepost.migration.kept_key import KeptKey
@@ -63,6 +64,7 @@ class Batches:
         self.loader = Loader(checkpoint, route)
         known = checkpoint.store.recall(route.object.name) if again else checkpoint.recall()
         self.columns: tuple[str, ...] = columns_of(known, pin)
+        self.allowance = Allowance(checkpoint.store, route)
         self.kept_key = KeptKey(checkpoint, route.object, known)
         fresh = fresh_of(known, route.object)
         self.fresh: bool = self._look_whether_fresh() if fresh is None and not again else bool(fresh)
@@ -226,7 +228,7 @@ class Batches:
         unmoved = sorted([*batch.rejects, *outcome.refused], key=lambda one: one.index)
         rejects = [*taken.rejects, *self._rejects(taken.rows, unmoved)]
         read = len(taken.rows) + len(taken.rejects)
-        self._check_limit(read, rejects)
+        self._check_limit(read, rejects, taken.forgotten)
         counts = Counts(
             read=read,
             loaded=outcome.loaded,
@@ -275,12 +277,17 @@ class Batches:
                 parent=one.parent,
             )
 
-    def _check_limit(self, read: int, rejects: list[RejectedRow]) -> None:
-        before = self.checkpoint.counts
-        limit = allowed(self.route.max_rejects, self.pin.rows if self.pin.rows is not None else before.read + read)
-        if before.rejected + len(rejects) > limit:
+    def _check_limit(self, read: int, rejects: list[RejectedRow], forgotten: Forgotten | None) -> None:
+        """Of the object's rows no more may be rejected at any time, however many passes there are over it."""
+        if not rejects:
+            return
+        name = self.route.object.name
+        rows = self.pin.rows if self.pin.rows is not None else self.checkpoint.beside(name).counts.read + read
+        limit = allowed(self.route.max_rejects, rows)
+        before = self.allowance.taken(rejects, limit, forgotten)
+        if before + len(rejects) > limit:
             self.way.confirm()
-            raise too_many(self.route.object.name, before.rejected, rejects, limit)
+            raise too_many(name, before, rejects, limit)
 
     def _prove_fresh(self, batch: Restructured) -> None:
         """The rows to come must not be there yet. Where rows and checkpoint commit together, they cannot be."""

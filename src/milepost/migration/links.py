@@ -16,6 +16,7 @@ from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.intent import Intent
 from milepost.jobs.ledger import NO_ROWS, Counts, RejectedRow
 from milepost.jobs.state import JSON
+from milepost.migration.allowance import Allowance
 from milepost.migration.batches import counts_of_both
 from milepost.migration.keys import canonical, decode, readable
 from milepost.migration.limit import allowed, too_many
@@ -79,6 +80,7 @@ class _Setting:
         self.checkpoint = checkpoint
         self.route = route
         self.way = way_of(checkpoint, route)
+        self.allowance = Allowance(checkpoint.store, route)
         self.key = route.object.target_key
         self.edges = [edge for edge in edges_of(route.object) if edge.columns in route.later]
         self.columns = (*self.key, *(name for edge in self.edges for name in edge.columns))
@@ -191,9 +193,11 @@ class _Setting:
         }
 
     def _check_limit(self, rejects: list[RejectedRow]) -> None:
+        if not rejects:
+            return
         moved = self.checkpoint.store.get(self.route.object.name)
-        before = self.checkpoint.counts.rejected
         limit = allowed(self.route.max_rejects, moved.counts.read if moved is not None else 0)
-        if rejects and before + len(rejects) > limit:
+        before = self.allowance.taken(rejects, limit)
+        if before + len(rejects) > limit:
             self.way.confirm()
             raise too_many(self.checkpoint.path, before, rejects, limit)

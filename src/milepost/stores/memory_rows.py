@@ -72,6 +72,11 @@ class MemoryOfRows(ABC):
         with self._lock:
             return [row for row in self._rejects(job, path) if wanted & _texts([row.key, row.target_key])]
 
+    def count_rejects(self, job: str, path: str, batches: Sequence[tuple[str, int]] | None = None) -> int:
+        with self._lock:
+            every = self._rejects(job, path)
+            return sum(1 for row in every if batches is None or (row.path, row.seq) in batches)
+
     def forget_rejects(
         self, lease: Lease, path: str, *, keys: Sequence[JSON] = (), batches: Sequence[tuple[str, int]] = ()
     ) -> int:

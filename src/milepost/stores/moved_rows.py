@@ -50,6 +50,12 @@ class MovedRowsStore(LeasingStore):
             found = self._run(row_statements.FIND_REJECTS, job=job, path=path, **given).fetchall()
             return [rows.rejected_row(row) for row in sorted(found, key=lambda row: row[:3])]
 
+    def count_rejects(self, job: str, path: str, batches: Sequence[tuple[str, int]] | None = None) -> int:
+        statement = row_statements.COUNT_REJECTS if batches is None else row_statements.COUNT_REJECTS_OF
+        given = {} if batches is None else self._dialect.pairs(sorted(set(batches)))
+        with self._reading():
+            return int(self._run(statement, job=job, path=path, **given).fetchone()[0])
+
     def forget_rejects(
         self, lease: Lease, path: str, *, keys: Sequence[JSON] = (), batches: Sequence[tuple[str, int]] = ()
     ) -> int:

@@ -32,6 +32,13 @@ FIND_REJECTS = f"""
     WHERE t.job = :job AND t.path = wanted.path AND t.seq = wanted.seq AND t.ordinal = wanted.ordinal
 """
 
+COUNT_REJECTS = f"SELECT count(*) FROM {{reject}} WHERE job = :job AND {_AT_OR_BELOW}"
+
+COUNT_REJECTS_OF = f"""
+    SELECT count(*) FROM {{paired}} CROSS JOIN {{reject}} t
+    WHERE t.job = :job AND {_AT_OR_BELOW} AND t.path = one AND t.seq = CAST(other AS bigint)
+"""
+
 FORGET_REJECTS = f"DELETE FROM {{reject}} WHERE job = :job AND {_AT_OR_BELOW} AND key {{among}}"
 
 FORGET_REJECTS_OF = f"""

@@ -63,6 +63,18 @@ class RejectsContract(StoreFixtures):
             [],
         ]
 
+    def test_rejects_are_counted_at_the_path_and_below_and_those_of_batches_once(
+        self, store: Store, refused: Lease
+    ) -> None:
+        assert refused.epoch == 1
+        for path in ("", "a", "a/b", "a b", "nobody"):
+            assert store.count_rejects(JOB, path) == len(list(store.rejects(JOB, path)))
+        batches = [("a/b", 1), ("a", 2), ("a", 2), ("a0", 1), ("a", 7)]
+        assert store.count_rejects(JOB, "a", batches) == sum(
+            1 for one in store.rejects(JOB, "a") if (one.path, one.seq) in batches
+        )
+        assert [store.count_rejects(JOB, "a", []), store.count_rejects("no", "")] == [0, 0]
+
     def test_a_reject_that_is_found_is_the_one_that_is_told(self, store: Store, refused: Lease) -> None:
         assert refused.epoch == 1
         assert store.find_rejects(JOB, "z", [[number] for number in range(MANY)]) == list(store.rejects(JOB, "z"))
