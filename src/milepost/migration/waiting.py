@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, closing
 
 from milepost.jobs.bound_store import BoundStore
 from milepost.jobs.checkpoint import Checkpoint
@@ -33,15 +33,21 @@ def load_waiting(checkpoint: Checkpoint, route: Route, pin: Pin) -> JSON:
     return {"loaded": checkpoint.counts.loaded}
 
 
-def waiting(store: BoundStore, route: Route, *, but: str = "") -> Iterator[list[Key]]:
+def waiting(store: BoundStore, route: Route, *, but: str = "") -> Generator[list[Key], None, None]:
     """The source keys of rejects whose parents are all there now; not those of the checkpoint ``but``."""
     edges = {edge.parent.name: edge for edge in edges_of(route.object)}
     rejects = (one for one in store.rejects(route.object.name) if one.stage == "parent" and one.path != but)
-    for page in pages(rejects, route.limits.chunk):
-        awaited = [_awaited(one, edges) for one in page]
-        there = _there(store, route, edges, {each for one in awaited for each in one})
-        if come := [decode(one.key) or () for one, each in zip(page, awaited, strict=True) if each and each <= there]:
-            yield come
+    key, comparing = route.object.target_key, None
+    with ExitStack() as opened:
+        for page in pages(rejects, route.limits.chunk):
+            if comparing is None:
+                comparing = opened.enter_context(closing(route.target.comparing(key, key)))
+            awaited = [_awaited(one, edges) for one in page]
+            lookup = Lookup(find=comparing.find, mapped=store.mapped)
+            there = _there(lookup, edges, {each for one in awaited for each in one})
+            found = [decode(one.key) or () for one, each in zip(page, awaited, strict=True) if each and each <= there]
+            if found:
+                yield found
 
 
 def _awaited(one: RejectedRow, edges: Mapping[str, Edge]) -> set[Awaited]:
@@ -49,14 +55,11 @@ def _awaited(one: RejectedRow, edges: Mapping[str, Edge]) -> set[Awaited]:
     return {(name, json.dumps(key)) for name, key in one.parent or () if name in edges}
 
 
-def _there(store: BoundStore, route: Route, edges: Mapping[str, Edge], awaited: set[Awaited]) -> set[Awaited]:
+def _there(lookup: Lookup, edges: Mapping[str, Edge], awaited: set[Awaited]) -> set[Awaited]:
     """Those that are there: one query for each parent object."""
     found: set[Awaited] = set()
-    key = route.object.target_key
     for name in sorted({name for name, _ in awaited}):
         texts: Sequence[str] = [text for each, text in awaited if each == name]
-        with closing(route.target.comparing(key, key)) as comparing:
-            keys = [decode(json.loads(text)) or () for text in texts]
-            rows = look_up(edges[name], keys, Lookup(find=comparing.find, mapped=store.mapped))
+        rows = look_up(edges[name], [decode(json.loads(text)) or () for text in texts], lookup)
         found |= {(name, text) for text, row in zip(texts, rows, strict=True) if row is not None}
     return found
