@@ -93,7 +93,8 @@ POSTGRES = Dialect(
 )
 
 
-WORDS = ("last", "seen", "now", "until", "shared", "among", "listed", "paired")  # before tables, which some name
+# Before the tables: some of them name tables themselves.
+WORDS = ("last", "seen", "now", "until", "shared", "among", "listed", "paired")
 
 
 @cache
@@ -101,16 +102,7 @@ def spell(statement: str, dialect: Dialect) -> str:
     """``statement`` with ``{table}`` and the dialect's words put in, and ``:name`` as its driver wants it."""
     words = {table: dialect.prefix + table for table in COLUMNS}
     before, after = dialect.marks
-    for word in (
-        "last",
-        "seen",
-        "now",
-        "until",
-        "shared",
-        "among",
-        "listed",
-        "paired",
-    ):  # `last` and `seen` name tables themselves
+    for word in WORDS:
         statement = statement.replace(f"{{{word}}}", getattr(dialect, word))
     for word, text in words.items():
         statement = statement.replace(f"{{{word}}}", text)
