@@ -22,7 +22,7 @@ TRIAL_ROWS = 3
 
 
 def check_declaration(migration: Migration) -> None:
-    """Raise PlanError for settings that cannot be, and for those that this version does not carry out yet."""
+    """Raise PlanError for settings that cannot be, and for a columnar function (``takes=``): not carried out yet."""
     if migration.deletes not in ("report", "apply"):
         raise PlanError(f'{migration.name}: deletes={migration.deletes!r} must be "report" or "apply"')
     duration(migration.recheck_after, "recheck_after")
