@@ -23,3 +23,10 @@ def test_what_the_promise_names_is_there(file, function):
     found = [ROOT / file] if "/" in file else list((ROOT / "tests").glob(f"*/{file}"))
     assert [path.is_file() for path in found] == [True], f"{file}: {found}"
     assert not function or f"def {function}(" in found[0].read_text(encoding="utf-8"), function
+
+
+def test_every_decision_is_listed_under_its_number():
+    folder = ROOT / "docs/decisions"
+    there = sorted(path.name for path in folder.glob("[0-9]*.md"))
+    listed = re.findall(r"^\| \[(\d{4})\]\((\1-[\w-]+\.md)\) \|", (folder / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert [name for _, name in listed] == there
