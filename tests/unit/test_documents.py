@@ -28,5 +28,7 @@ def test_what_the_promise_names_is_there(file, function):
 def test_every_decision_is_listed_under_its_number():
     folder = ROOT / "docs/decisions"
     there = sorted(path.name for path in folder.glob("[0-9]*.md"))
-    listed = re.findall(r"^\| \[(\d{4})\]\((\1-[\w-]+\.md)\) \|", (folder / "README.md").read_text("utf-8"), re.MULTILINE)
+    listed = re.findall(
+        r"^\| \[(\d{4})\]\((\1-[\w-]+\.md)\) \|", (folder / "README.md").read_text("utf-8"), re.MULTILINE
+    )
     assert [name for _, name in listed] == there
