@@ -175,3 +175,24 @@ def test_many_rows_with_children_by_index_are_deleted_without_scanning_for_each(
     database.set_progress_handler(None, 0)
     assert (loaded.loaded, len(loaded.refused)) == (3997, 3)  # 7, 3 and 1
     assert steps < 4000  # a scan for each row would take some sixteen thousand
+
+
+@pytest.mark.parametrize("columns", [("id",), ("a", "b")])
+def test_rows_that_may_go_are_deleted_by_a_few_statements_and_not_by_some_for_each(database, columns) -> None:
+    database.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT COLLATE NOCASE, b, UNIQUE (a, b))")
+    database.executemany("INSERT INTO t VALUES (?, ?, ?)", [(n, f"A{n}", n) for n in range(3000)])
+    keys = [(n,) if columns == ("id",) else (f"a{n}", n) for n in range(1000)]
+    statements = []
+
+    def note(statement: str) -> None:
+        if not statement.startswith("INSERT INTO temp"):  # a key that is laid is traced too
+            statements.append(statement)
+
+    database.set_trace_callback(note)
+    assert delete(database, keys, key=columns).loaded == 1000
+    database.set_trace_callback(None)
+    assert ids(database) == list(range(1000, 3000))
+    assert len(statements) < 60
+    [deleted] = [each for each in statements if each.startswith("DELETE FROM main")]
+    plan = [detail for *_, detail in database.execute(f"EXPLAIN QUERY PLAN {deleted}")]
+    assert not [detail for detail in plan if detail.startswith("SCAN t")], plan

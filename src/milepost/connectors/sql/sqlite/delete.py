@@ -75,7 +75,8 @@ class _Deleting:
             places = [place for (place,) in self._connection.execute(f"SELECT milepost_row FROM {self._keyed.laid}")]
             try:
                 with guarded(self._connection, "milepost_delete"):
-                    self._delete_each(places)
+                    if not self._delete_all():
+                        self._delete_each(places)
             except _Stayed as stayed:
                 self._refuse(stayed.reasons.items())
             else:
@@ -103,6 +104,23 @@ class _Deleting:
         for place, reason in reasons:
             self.refused.setdefault(place, load_refusal(place, reason))
             self._connection.execute(f"DELETE FROM {self._keyed.laid} WHERE milepost_row = ?", (place,))
+
+    def _delete_all(self) -> bool:
+        """Delete all by one statement; False, and nothing deleted, where one does not go."""
+        keyed, number = self._keyed, self._keyed.table.number
+        if number is None:
+            return False
+        sql = f"DELETE FROM {keyed.table.quoted} WHERE {number} IN (SELECT t.{number} FROM {self._pairs})"
+        try:
+            with guarded(self._connection):
+                self._connection.execute(sql)
+                self._require_none(f"SELECT 1 FROM {self._pairs}")
+        except Ignored:
+            return False
+        except FAULTS as error:
+            require_row_fault(self._connection, sql, error, keyed.place)
+            return False
+        return True
 
     def _delete_each(self, places: list[int]) -> None:
         """Delete row after row; again those that did not go, as long as others went. Raises _Stayed for the rest."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from milepost.connectors.sql.sqlite.quote import quote, texted
@@ -33,6 +33,7 @@ class Table:
     """What SQLite says of a table or view. ``schema`` is "main" or "temp"; ``ddl`` is its CREATE statement.
 
     ``rowid`` is the column that is the row's own number: INTEGER PRIMARY KEY, which SQLite fills where it is not given.
+    ``number`` is a name by which every row's own number is found; None where the rows have none.
     """
 
     description: Description
@@ -41,6 +42,7 @@ class Table:
     strict: bool
     ddl: str
     rowid: str | None = None
+    number: str | None = None
 
     @property
     def name(self) -> str:
@@ -136,7 +138,13 @@ def _table(connection: sqlite3.Connection, schema: str, name: str, kind: str, dd
         strict=strict,
         ddl=ddl or "",
         rowid=rowid,
+        number=None if without_rowid or kind != "table" else _number({info[1].lower() for info in infos}),
     )
+
+
+def _number(names: Collection[str]) -> str | None:
+    """A name for the row's own number that is no column's."""
+    return next((name for name in ("rowid", "_rowid_", "oid") if name not in names), None)
 
 
 def _column(info: tuple[int, str, str, int, str | None, int, int], rowid: str | None, *, strict: bool) -> Column:
