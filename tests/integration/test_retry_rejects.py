@@ -10,7 +10,7 @@ import pytest
 from fix_databases import Pair
 from milepost import Reject
 from milepost.errors import Fatal, PlanError
-from milepost.jobs.event import Event, Told
+from milepost.jobs.event import BatchCommitted, Event, Told
 from milepost.jobs.ledger import RejectedRow
 from milepost.jobs.state import State
 from milepost.migration.migration import Migration
@@ -90,6 +90,35 @@ def test_of_one_object_its_own_rejects_are_tried_and_below_it_those_that_wait(sh
     assert (arrived(shop.target), rejected(store_at)) == before
     retry(crm(shop, store_at), only="customer")
     is_right(shop, store_at)
+
+
+def test_what_an_interrupted_retry_did_is_told_before_another_one_begins(shop: Pair, store_at: str) -> None:
+    run(crm(shop, store_at))
+    shop.source.execute(*MENDED)
+    told: list[str] = []
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, BatchCommitted):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        retry(crm(shop, store_at), only="customer", emit=interrupt)
+
+    def note(event: Event) -> None:
+        told.extend([event.message] if isinstance(event, Told) else [])
+
+    done = retry(crm(shop, store_at), only="person", emit=note)
+
+    mended = shop.source.rows(
+        "SELECT (SELECT count(*) FROM customers WHERE no IN (5, 10)) + count(DISTINCT i.no) + count(l.no)"
+        " FROM invoices i LEFT JOIN lines l ON l.invoice = i.no WHERE i.customer IN (5, 10)"
+    )[0][0]
+    assert told[0] == "first the rest of a retry that was interrupted"
+    assert told[1].startswith(f"tried again: {mended} rows loaded, ")
+    assert told[2].startswith("tried again: ")
+    loaded = [int(text.split()[2]) for text in told[1:3]]
+    assert (loaded[0], sum(loaded)) == (mended, done.loaded)
+    assert loaded[1] > 0
 
 
 def test_a_reject_whose_row_is_gone_is_forgotten_and_told(shop: Pair, store_at: str) -> None:
