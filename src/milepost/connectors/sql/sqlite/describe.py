@@ -33,7 +33,6 @@ class Table:
     """What SQLite says of a table or view. ``schema`` is "main" or "temp"; ``ddl`` is its CREATE statement.
 
     ``rowid`` is the column that is the row's own number: INTEGER PRIMARY KEY, which SQLite fills where it is not given.
-    ``number`` is a name by which every row's own number is found; None where the rows have none.
     ``number`` is a name, none of a column's, for the number that each row has; None where rows have none.
     """
 
