@@ -19,7 +19,7 @@ from milepost.jobs.state import JSON
 from milepost.migration.allowance import Allowance
 from milepost.migration.batches import counts_of_both
 from milepost.migration.keys import canonical, decode, readable
-from milepost.migration.limit import allowed, too_many
+from milepost.migration.limit import allowed, too_many_links
 from milepost.migration.missing import explained
 from milepost.migration.resolve import ODD, Lookup, OddKey, Orphan, Resolved, edges_of, resolve
 from milepost.migration.restructure import masked, picker
@@ -200,4 +200,4 @@ class _Setting:
         before = self.allowance.taken(rejects, limit)
         if before + len(rejects) > limit:
             self.way.confirm()
-            raise too_many(self.checkpoint.path, before, rejects, limit)
+            raise too_many_links(self.checkpoint.path, before, rejects, limit)
