@@ -61,7 +61,8 @@ def _gone(store: BoundStore, route: Route, rows: Sequence[Mapped]) -> list[Mappe
     found = route.source.find(keys)
     names = route.source.columns
     key_of = picker([names.index(name) for name in route.source.key])
-    refused = store.find_rejects(route.object.name, [canonical(key) for key in keys])
+    rejects = store.find_rejects(route.object.name, [canonical(key) for key in keys])
+    refused = [one for one in rejects if not one.path.endswith("/links")]  # there only a parent is wanting
     kept = {map_key(key_of(row)) for row in found} - {map_key(decode(one.key) or ()) for one in refused}
     return [(text, target) for text, target in rows if map_key(unmap_key(text)[0]) not in kept]
 
