@@ -14,6 +14,7 @@ from milepost.migration.findings import Findings
 from milepost.migration.migration import Migration
 from milepost.migration.table import Table
 from milepost.migration.verified import Verified
+from milepost.wiring.mending import Mending
 from milepost.wiring.open import open_store
 from milepost.wiring.run import run
 from milepost.wiring.verify import verify
@@ -247,3 +248,42 @@ def test_a_repair_goes_the_same_way_where_the_store_is_elsewhere(sqlite_pair, tm
     assert before(found) == {"b": (2, 1, 0, 0)}
     assert found.ok
     assert sqlite_pair.target.rows("SELECT * FROM b ORDER BY no") == whole
+
+
+@pytest.mark.parametrize("then", ["run", "recheck", "repair"])
+def test_what_a_killed_repair_deleted_with_its_parent_is_settled_by_whatever_comes_next(
+    family, tmp_path, monkeypatch, then: str
+) -> None:
+    migration = a_migration(family, deletes="apply")
+    run(migration, catch_up_limit=0)
+    family.source.execute("DELETE FROM customers WHERE no = 30")
+    (tmp_path / "lost").mkdir()  # what the comparison knew goes with it
+
+    def dies(self: Mending, objects: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Mending, "load_orphans", dies)
+        with pytest.raises(KeyboardInterrupt):
+            verify(migration, beside=tmp_path / "lost", repair=True)
+    family.source.execute("UPDATE invoices SET customer = 7 WHERE no = 29")
+    assert family.target.rows("SELECT total FROM invoice WHERE total = 290") == []
+    assert not verify(migration, beside=tmp_path).ok
+
+    verify(migration, beside=tmp_path, repair=True) if then == "repair" else run(migration, recheck=then == "recheck")
+    assert family.target.rows(
+        "SELECT i.total, c.no FROM invoice i JOIN customer c ON c.customer_id = i.customer_id WHERE total = 290"
+    ) == [(290, 7)]
+    with closing(open_store(family.target.url, create=False)) as store:
+        assert [one.key for one in store.rejects("crm", "invoice") if one.key == [59]] == [[59]]
+    assert verify(migration, beside=tmp_path).ok
+
+
+def test_a_row_that_lacks_only_a_parent_is_not_deleted_after_it_was_loaded_by_its_key(family, tmp_path) -> None:
+    migration = a_migration(family, deletes="apply")
+    run(migration)
+    family.target.execute("UPDATE customer SET name = 'x' WHERE no = 16")  # its boss, 8, is a reject
+    verify(migration, beside=tmp_path, repair=True)
+    family.source.execute("DELETE FROM customers WHERE no = 30")
+    run(migration, recheck=True)
+    assert family.target.rows("SELECT no, name FROM customer WHERE no IN (16, 30)") == [(16, "N16")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from milepost.jobs.bound_store import BoundStore
 from milepost.jobs.checkpoint import Checkpoint
@@ -10,7 +10,7 @@ from milepost.jobs.state import JSON
 from milepost.migration.batches import Batches
 from milepost.migration.keys import unmap_key
 from milepost.migration.move import no_garbage_collection
-from milepost.migration.passes import recorded
+from milepost.migration.passes import Pass, path_of, recorded
 from milepost.migration.pin import Pin
 from milepost.migration.route import Route, way_of
 from milepost.migration.source import Key, Row, Source
@@ -44,6 +44,21 @@ def tell_of_open(root: Checkpoint) -> None:
     """Tell whoever runs the job that a repair is only half done: what it left is seen by a comparison alone."""
     if recorded(root.recall(), REPAIR).open:
         root.tell("a repair was interrupted: milepost verify --repair finishes it")
+
+
+def left_open(last: Pass, names: Sequence[str]) -> list[str]:
+    """The paths of these objects' parts of repairs that were interrupted; ``last`` is the latest one."""
+    return [*last.unsettled, *(path_of(name, REPAIR, last.number) for name in names)] if last.open else []
+
+
+def owes(store: BoundStore, values: Mapping[str, JSON], names: Sequence[str]) -> bool:
+    """Whether an interrupted repair deleted rows that are to be loaded again, with what they refer to, and did not."""
+    for path in left_open(recorded(values, REPAIR), names):
+        record = store.get(f"{path}/deletes")
+        batches = [] if record is None else [(record.path, seq) for seq in range(1, record.batches + 2)]
+        if batches and any(store.mapped_by(name, batches) for name in names):
+            return True
+    return False
 
 
 def pages_of(store: BoundStore, path: str, batches: int) -> Iterator[tuple[int, list[Key]]]:

@@ -13,8 +13,9 @@ from milepost.migration.deleting import Deleting
 from milepost.migration.links import set_links
 from milepost.migration.object import Object
 from milepost.migration.orphaned import load_orphans
-from milepost.migration.passes import VANISHED
+from milepost.migration.passes import VANISHED, recorded
 from milepost.migration.ranges import Ranges
+from milepost.migration.repair import REPAIR, left_open
 from milepost.migration.table import Sink
 from milepost.migration.vanished import left_over, vanished
 from milepost.migration.waiting import load_waiting, waiting
@@ -161,9 +162,11 @@ class Leavings:
     def _deletions(self) -> dict[str, int]:
         """The checkpoints of deletions that left something to be settled, with how many batches each has.
 
+        Those of a repair that was interrupted too: nothing else tells that their rows are missing.
         One whose only batch was never recorded may have deleted rows that are in another database than the store.
         """
-        paths = dict.fromkeys([*self.parts, *map(self._path, self.parts.values())])
+        repairs = left_open(recorded(self.root.recall(), REPAIR), [each.name for each in self.subjects.objects])
+        paths = dict.fromkeys([*self.parts, *map(self._path, self.parts.values()), *repairs])
         records = ((path, self.root.store.get(path)) for path in (f"{path}/deletes" for path in paths))
         found = {path: record.batches for path, record in records if record is not None}
         first = [(path, 1) for path, batches in found.items() if not batches]

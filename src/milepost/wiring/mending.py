@@ -12,7 +12,7 @@ from milepost.migration.keys import canonical, decode
 from milepost.migration.links import set_links
 from milepost.migration.object import Object
 from milepost.migration.orphaned import load_orphans
-from milepost.migration.passes import path_of
+from milepost.migration.passes import Pass, path_of
 from milepost.migration.pin import Pin
 from milepost.migration.repair import REPAIR, Pages, repair
 from milepost.migration.route import Route
@@ -20,13 +20,13 @@ from milepost.migration.vanished import PAGE
 
 
 class Mending:
-    """One pass of repairs, the ``number``-th: ``root`` is the job's own checkpoint, ``routes`` are of all objects."""
+    """One pass of repairs, ``this``: ``root`` is the job's own checkpoint, ``routes`` are of all objects."""
 
     def __init__(
-        self, root: Checkpoint, number: int, routes: Mapping[str, Route], pin_of: Callable[[Object], Pin]
+        self, root: Checkpoint, this: Pass, routes: Mapping[str, Route], pin_of: Callable[[Object], Pin]
     ) -> None:
         self.root = root
-        self.number = number
+        self.this = this
         self.routes = routes
         self.pin_of = pin_of
 
@@ -52,8 +52,8 @@ class Mending:
         return 0 if record is None else record.counts.loaded
 
     def load_orphans(self, objects: Sequence[Object]) -> None:
-        """Load again, or reject, what was deleted with the rows that it refers to."""
-        paths = [f"{self._path(each)}/deletes" for each in objects]
+        """Load again, or reject, what was deleted with what it refers to, also by repairs that were interrupted."""
+        paths = [f"{path}/deletes" for path in (*self.this.unsettled, *map(self._path, objects))]
         records = [(path, self.root.store.get(path)) for path in paths]
         deletes = {path: record.batches for path, record in records if record is not None and record.batches}
         for each in objects if deletes else ():
@@ -63,7 +63,7 @@ class Mending:
             route.close()
 
     def _path(self, each: Object) -> str:
-        return path_of(each.name, REPAIR, self.number)
+        return path_of(each.name, REPAIR, self.this.number)
 
     def _set_links(self, each: Object, path: str) -> None:
         set_links(self.root, self.routes[each.name], path)

@@ -15,6 +15,7 @@ from milepost.migration.keys import decode, encode
 from milepost.migration.object import Object
 from milepost.migration.passes import AS_OF, CATCH_UP, PASSES, RECHECK, VANISHED, Pass, longest_pause, path_of, recorded
 from milepost.migration.pin import Pin, name_of
+from milepost.migration.repair import owes
 from milepost.migration.route import Route, way_of
 from milepost.migration.sight import as_of_in_words, is_countable
 from milepost.migration.source import Source
@@ -66,7 +67,7 @@ class Passes:
         while limit:
             begun = self.root.store.now().isoformat()
             ends, objects = self._ends(), self._changed()
-            if not (objects or ends or last.unsettled):
+            if not (objects or ends or self._owes(last)):
                 at = begun
                 break
             if passes >= limit:
@@ -88,11 +89,17 @@ class Passes:
             values.get(AS_OF), as_of_in_words(values.get(AS_OF), objects, self.deletes, self.subjects.closed)
         )
 
+    def _owes(self, last: Pass) -> bool:
+        """Whether passes, or a repair that was interrupted, left something to be settled."""
+        names = [each.name for each in self.subjects.objects]
+        repair = self.deletes == "apply" and owes(self.root.store, self.root.recall(), names)
+        return bool(last.unsettled) or repair
+
     def _recheck(self, last: Pass) -> None:
         begun = self.root.store.now().isoformat()
         ends, pins = self._ends(), self._pins()
         objects = [each for each in self.subjects.objects if self._has_moved(each, closely=True)]
-        if objects or ends or last.unsettled:
+        if objects or ends or self._owes(last):
             self._sweep(RECHECK, self._open(RECHECK, last, objects, ends, begun, pins))
         else:
             self._remember(RECHECK, last.over(epoch=self._epoch), pins)

@@ -24,7 +24,7 @@ from milepost.jobs.stop import Stop
 from milepost.jobs.store import Store
 from milepost.migration.migration import Migration
 from milepost.migration.passes import PASSES, Pass, recorded
-from milepost.migration.repair import REPAIR
+from milepost.migration.repair import REPAIR, left_open
 from milepost.migration.verified import Verified, VerifiedObject
 from milepost.wiring.early import look_first
 from milepost.wiring.mending import Mending
@@ -187,11 +187,13 @@ def _mend(verifying: Verifying, found: list[Objects], root: Checkpoint, checkpoi
     """Compare and repair, as one pass of the job at ``root``; the same one after an interruption."""
     checkpoint.remember(SUBJECT, verifying.identity)
     passes = root.recall().get(PASSES) or {}
-    number = checkpoint.remember(REPAIR, recorded({PASSES: passes}, REPAIR).number + 1)
-    one = Pass(number=number, open=True)
+    last = recorded({PASSES: passes}, REPAIR)
+    number = checkpoint.remember(REPAIR, last.number + 1)
+    before = left_open(last, [each.name for each in verifying.migrating.objects])
+    one = Pass(number=number, open=True, unsettled=last.unsettled if last.number == number else tuple(before))
     root.replace(PASSES, {**passes, REPAIR: one.as_json()})
-    found.append(verifying.main(checkpoint, Mending(root, number, verifying.routes, verifying.pin)))
-    root.replace(PASSES, {**(root.recall().get(PASSES) or {}), REPAIR: replace(one, open=False).as_json()})
+    found.append(verifying.main(checkpoint, Mending(root, one, verifying.routes, verifying.pin)))
+    root.replace(PASSES, {**(root.recall().get(PASSES) or {}), REPAIR: one.over(epoch=one.epoch).as_json()})
 
 
 def _told_only(emit: Emit, event: Event) -> None:
