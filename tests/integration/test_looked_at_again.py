@@ -379,3 +379,20 @@ def test_all_passes_over_an_object_share_one_allowance_of_rejects(shop) -> None:
 
     with pytest.raises(Fatal, match=r"[45] rows are rejected and 3 are allowed"):
         shop.run(shop.migration(columns=columns, max_rejects=3), recheck=True)
+
+
+def test_the_last_of_two_rows_wins_again_in_a_table_that_held_rows_before(shop) -> None:
+    shop.source.execute(
+        "ALTER TABLE good ADD code text", "UPDATE good SET code = CASE no WHEN 90 THEN 'c10' ELSE 'c' || no END"
+    )
+    shop.target.execute(
+        "CREATE TABLE ware (code varchar(9) PRIMARY KEY, name text)", "INSERT INTO ware VALUES ('x', 'theirs')"
+    )
+    wares = Migration("wares", source=shop.source.url, target=shop.target.url, batch_rows=3, recheck_after="0s")
+    good, ware = Table("good", key="no", modified="changed"), Table("ware", key="code")
+    wares.object("ware", source=good, target=ware, columns={"code": "code", "name": "name"})
+    shop.run(wares)
+    shop.source.execute("UPDATE good SET name = 'other', changed = 2 WHERE no = 20")
+    shop.run(wares, recheck=True)
+    held = shop.target.rows("SELECT code, name FROM ware WHERE code IN ('c10', 'c20', 'x') ORDER BY code")
+    assert held == [("c10", "name 90"), ("c20", "other"), ("x", "theirs")]

@@ -74,7 +74,8 @@ def load_again(checkpoint: Checkpoint, route: Route, pin: Pin, ranges_of: Callab
     ranges = ranges_of()
     reading = Reading(route, batches)
     if task.ranges:
-        for each in moved(route.source, ranges, last_wins=route.object.on_duplicate == "last"):
+        last_wins = route.object.on_duplicate == "last" or not (batches.fresh or route.object.is_mapped)
+        for each in moved(route.source, ranges, last_wins=last_wins):
             reading.take_in(each.low, each.high, replaces=each.batches)
     if task.end is not None and task.end != ranges.end:
         reading.take_in(ranges.end, task.end)
