@@ -18,7 +18,7 @@ from milepost.jobs.bound_store import BoundStore
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.intent import WITNESS
 from milepost.jobs.ledger import Counts
-from milepost.migration.keys import canonical, decode, map_key, unmap_key
+from milepost.migration.keys import as_written, canonical, decode, map_key, unmap_key
 from milepost.migration.ranges import Batch
 from milepost.migration.resolve import Edge, edges_of
 from milepost.migration.route import Route, way_of
@@ -80,7 +80,8 @@ class Deleting:
         self.store.unmap(self.route.object.name, gone)
         for name in removal.touched if self.route.outside is not None else ():
             self.checkpoint.beside(name).replace(WITNESS, None)  # it may be among them
-        counts = Counts(read=len(rows), loaded=len(gone), unchanged=len(kept))
+        deleted = [text for text in gone if (self.route.object.name, text) not in removal.of_others]
+        counts = Counts(read=len(rows), loaded=len(deleted), unchanged=len(rows) - len(deleted))
         self.checkpoint.append(self.checkpoint.position, self.checkpoint.batches + 1, counts)
 
 
@@ -93,21 +94,32 @@ class Removal:
         self.store = store
         self.batch = batch
         self.touched: set[str] = set()
+        self.of_others: set[tuple[str, str]] = set()  # by object: source keys whose rows are another source row's now
 
     def remove(self, route: Route, rows: Mapping[str, object]) -> set[str]:
         """Delete these rows, by their source keys as the key map has them; returns those that had to stay."""
         self.touched.add(route.object.name)
-        theirs = self._of_others(route, rows)
-        mine = {text: key for text, target in rows.items() if (key := decode(target)) and _text(key) not in theirs}
+        written = self._as_written(route, rows)
+        theirs = self._of_others(route, written)
+        self.of_others |= {(route.object.name, text) for text, key in written.items() if _text(key) in theirs}
+        mine = {text: key for text, key in written.items() if _text(key) not in theirs}
         held = self._remove_children(route, list(mine.values()))
         doomed = [key for key in mine.values() if _text(key) not in held]
         outcome = route.target.delete(self.connection, doomed)
         held |= {_text(doomed[one.index]) for one in outcome.refused}
-        return {text for text, key in mine.items() if _text(key) in held}
+        return {text for text in rows if text not in written or (text in mine and _text(mine[text]) in held)}
 
-    def _of_others(self, route: Route, rows: Mapping[str, object]) -> set[str]:
+    def _as_written(self, route: Route, rows: Mapping[str, object]) -> dict[str, Key]:
+        """Their target keys as the target has written them. Without those of which nobody knows which row they are."""
+        known = {text: key for text, target in rows.items() if (key := decode(target))}
+        table, columns = route.object.target.name, route.object.target_key
+        found = route.target.find(self.connection, table, columns, columns, list(known.values()))
+        written = (decode(as_written(there, None)) for there in found)
+        return {text: there or key for (text, key), there in zip(known.items(), written, strict=True)}
+
+    def _of_others(self, route: Route, rows: Mapping[str, Key]) -> set[str]:
         """The target keys among these to which some other source row is mapped: a key that was used again."""
-        targets = list(rows.values())
+        targets = [canonical(key) for key in rows.values()]
         return {
             _text(decode(target) or ())
             for each in self.family.fill(route)

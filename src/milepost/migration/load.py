@@ -10,7 +10,7 @@ from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.state import JSON
 from milepost.migration.holders import taken_by_others
 from milepost.migration.identify import identify
-from milepost.migration.keys import canonical, encode
+from milepost.migration.keys import as_written, canonical, decode, encode
 from milepost.migration.laid import KeyOf, Laid, Outcome, map_keys_of
 from milepost.migration.missing import explained
 from milepost.migration.resolve import Lookup, Orphan, Resolved, edges_of, key_as_json, link_value, resolve
@@ -63,7 +63,8 @@ class Loader:
         refused = [self._orphan(batch, one) for one in orphans]
         refused += [self._refused(laid, one) for one in loaded.refused]
         outcome = Outcome(loaded=loaded.loaded, unchanged=loaded.unchanged, refused=refused)
-        return self._with_kept(outcome, laid, loaded, key_of, old=old or self.route.object.on_duplicate == "last")
+        outcome = self._with_kept(outcome, laid, loaded, key_of, old=old or self.route.object.on_duplicate == "last")
+        return replace(outcome, mapped=self._as_written(connection, outcome.mapped))
 
     def _taken(self, connection: object, laid: Laid, texts: Sequence[str], again: Again) -> set[int]:
         """The rows that come to keys of others."""
@@ -173,6 +174,18 @@ class Loader:
             links = list(self._links(laid, places, target_key, key_of, old=old))
             outcome = replace(outcome, links=links)
         return outcome
+
+    def _as_written(self, connection: object, mapped: Sequence[tuple[str, JSON]]) -> Sequence[tuple[str, JSON]]:
+        """With the keys as the target has written them: keys that it holds to be equal are one text then.
+
+        None where it has no row under such a key (a trigger changed it): nobody knows then which row it is.
+        """
+        each = self.route.object
+        if not mapped or each.is_mapped:
+            return mapped
+        keys = [decode(target) or () for _, target in mapped]
+        found = self.route.target.find(connection, each.target.name, each.target_key, each.target_key, keys)
+        return [(text, as_written(key, given)) for (text, given), key in zip(mapped, found, strict=True)]
 
     def _links(
         self, laid: Laid, places: Sequence[int], target_key: Callable[[Row], Key], key_of: KeyOf, *, old: bool

@@ -119,4 +119,5 @@ def left_behind(name: str) -> Batch:
 
 def _left_behind(checkpoint: Checkpoint, done: Done) -> list[tuple[str, JSON]]:
     before = checkpoint.store.mapped(done.object, [text for text, _ in done.mapped])
-    return [(former(text), before[text]) for text, target in done.mapped if before.get(text, target) != target]
+    others = ((text, before.get(text), target) for text, target in done.mapped)
+    return [(former(text), old) for text, old, new in others if old is not None and new is not None and old != new]
