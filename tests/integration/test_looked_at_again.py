@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from fix_databases import Database
-from milepost.errors import Fatal
+from milepost.errors import Fatal, Reject
 from milepost.jobs.event import AsOf, BatchCommitted, CheckpointStarted, Event, Told
 from milepost.jobs.ledger import Counts
 from milepost.migration.migration import Migration
 from milepost.migration.table import Sink, Table
 from milepost.wiring.open import open_store
+from milepost.wiring.retry import retry
 from milepost.wiring.run import run
 
 
@@ -396,3 +397,27 @@ def test_the_last_of_two_rows_wins_again_in_a_table_that_held_rows_before(shop) 
     shop.run(wares, recheck=True)
     held = shop.target.rows("SELECT code, name FROM ware WHERE code IN ('c10', 'c20', 'x') ORDER BY code")
     assert held == [("c10", "name 90"), ("c20", "other"), ("x", "theirs")]
+
+
+@pytest.mark.parametrize("deletes", ["apply", "report"])
+def test_a_row_that_was_tried_again_and_is_gone_is_a_reject_no_longer(shop, deletes: str) -> None:
+    def migration() -> Migration:
+        goods = Migration("goods", source=shop.source.url, target=shop.target.url, max_rejects=5, deletes=deletes)
+
+        @goods.object(source=Table("good", key="no", modified="changed"), target=Table("good", key="no"))
+        def good(row: Any) -> Any:
+            if row["name"].startswith("bad"):
+                raise Reject("bad")
+            return {"no": row["no"], "name": row["name"]}
+
+        return goods
+
+    shop.source.execute("UPDATE good SET name = 'bad' WHERE no IN (20, 30)")
+    shop.run(migration())
+    retry(migration())
+    shop.source.execute("DELETE FROM good WHERE no = 20")
+    shop.run(migration(), recheck=True)
+    store = open_store(shop.target.url, create=False)
+    assert store is not None
+    assert [one.key for one in store.rejects("goods", "good")] == [[30]]
+    store.close()

@@ -10,13 +10,15 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from milepost.jobs.bound_store import BoundStore
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.intent import Forgotten
 from milepost.jobs.ledger import RejectedRow
 from milepost.jobs.state import JSON
 from milepost.migration.batches import Batches
+from milepost.migration.by_key import load_by_key
 from milepost.migration.keys import canonical, decode, readable
-from milepost.migration.move import no_garbage_collection
+from milepost.migration.passes import reads_ranges
 from milepost.migration.pin import Pin
 from milepost.migration.restructure import picker
 from milepost.migration.route import Route, way_of
@@ -55,16 +57,28 @@ def try_again(checkpoint: Checkpoint, route: Route, pin: Pin, chosen: Chosen) ->
     return {"loaded": counts.loaded + counts.unchanged, "rejected": counts.rejected, "gone": gone}
 
 
+def forget_gone(store: BoundStore, route: Route) -> None:
+    """Forget the object's rejects that were found by their keys, of rows that are gone from the source.
+
+    Those of a range go with it when it is loaded again.
+    """
+    name = route.object.name
+    by_key = (one for one in store.rejects(name) if not reads_ranges(one.path, name))
+    for page in pages(by_key, route.limits.chunk):
+        if gone := _gone(route, page, route.source.find([decode(one.key) or () for one in page])):
+            store.forget_rejects(Forgotten(path=name, keys=tuple(gone)))
+
+
+def _gone(route: Route, page: Sequence[RejectedRow], rows: Sequence[Row]) -> list[JSON]:
+    found = set(_texts(route, rows))
+    return [one.key for one in page if json.dumps(one.key) not in found]
+
+
 def _try_page(batches: Batches, page: Sequence[RejectedRow]) -> None:
     checkpoint, route = batches.checkpoint, batches.route
-    rows = route.source.find([decode(one.key) or () for one in page])
     inserts = batches.fresh and not was_loaded(page[0])
-    if rows:
-        low, high = checkpoint.position, checkpoint.batches + 1
-        with no_garbage_collection():
-            batches.commit_again(rows, low=low, high=high, keys_only=True, insert_only=inserts)
-    found = set(_texts(route, rows))
-    gone = [one.key for one in page if json.dumps(one.key) not in found]
+    rows = load_by_key(batches, [decode(one.key) or () for one in page], insert_only=inserts)
+    gone = _gone(route, page, rows)
     stale = [one.key for one in page if json.dumps(canonical(decode(one.key) or ())) != json.dumps(one.key)]
     _forget(checkpoint, route.object.name, gone, stale)
 

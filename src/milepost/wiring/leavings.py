@@ -16,6 +16,7 @@ from milepost.migration.orphaned import load_orphans
 from milepost.migration.passes import VANISHED, recorded
 from milepost.migration.ranges import Ranges
 from milepost.migration.repair import REPAIR, left_open
+from milepost.migration.retry import forget_gone
 from milepost.migration.table import Sink
 from milepost.migration.vanished import left_over, vanished
 from milepost.migration.waiting import load_waiting, waiting
@@ -88,6 +89,13 @@ class Leavings:
 
     def _waiting(self, each: Object, turn: int) -> str:
         return f"{self._path(each)}/waiting" if turn == 1 else f"{self._path(each)}/waiting-{turn}"
+
+    def forget_gone(self) -> None:
+        """Forget rejects of rows that are gone, which no range had. A source without any row may be a mistake."""
+        for each in dict.fromkeys(self.parts.values()):
+            if self.subjects.can_be_looked_at(each) and any(one.rows for one in self.subjects.ranges(each)):
+                with self.subjects.route(each) as route:
+                    forget_gone(self.root.store, route)
 
     def report(self) -> None:
         """Remember, for everybody to see, what is in the target without a source row."""

@@ -169,6 +169,7 @@ class Passes:
         parts = {**objects_of(this.unsettled, self.subjects.objects), **parts}
         leavings = Leavings(self.subjects, self.deletes, parts, f"{kind}-{this.number}")
         changed += leavings.settle() + leavings.load_waiting()
+        leavings.forget_gone()
         leavings.report()
         leavings.write_down()
         self._remember(kind, this.over(epoch=this.epoch, unsettled=leavings.unsettled))
