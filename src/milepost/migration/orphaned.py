@@ -9,8 +9,8 @@ from milepost.jobs.bound_store import BoundStore
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.state import JSON
 from milepost.migration.batches import Batches
+from milepost.migration.by_key import load_by_key
 from milepost.migration.keys import decode
-from milepost.migration.move import no_garbage_collection
 from milepost.migration.pin import Pin
 from milepost.migration.route import Route, way_of
 from milepost.migration.source import Key
@@ -38,11 +38,7 @@ def load_orphans(checkpoint: Checkpoint, route: Route, pin: Pin, deletes: Mappin
 def load_keys(batches: Batches, keys: Sequence[Key]) -> None:
     """Load the rows with these source keys, those that there are, as batches of no range."""
     for page in pages(keys, batches.route.limits.chunk):
-        rows = batches.route.source.find(page)
-        if rows:
-            at = batches.checkpoint.position
-            with no_garbage_collection():
-                batches.commit_again(rows, low=at, high=batches.checkpoint.batches + 1, keys_only=True)
+        load_by_key(batches, page)
 
 
 def _forget(store: BoundStore, route: Route, left: list[Mapped]) -> None:

@@ -8,8 +8,8 @@ from milepost.jobs.bound_store import BoundStore
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.state import JSON
 from milepost.migration.batches import Batches
+from milepost.migration.by_key import load_by_key
 from milepost.migration.keys import unmap_key
-from milepost.migration.move import no_garbage_collection
 from milepost.migration.passes import Pass, path_of, recorded
 from milepost.migration.pin import Pin
 from milepost.migration.route import Route, way_of
@@ -31,12 +31,8 @@ def repair(checkpoint: Checkpoint, route: Route, pin: Pin, pages: Pages) -> JSON
     checkpoint.expect(None)
     done = 0 if checkpoint.position is None else checkpoint.position["page"]
     for page, keys in pages():
-        if page <= done:
-            continue
-        rows = route.source.find(keys)
-        if rows:
-            with no_garbage_collection():
-                batches.commit_again(rows, low=checkpoint.position, high={"page": page}, keys_only=True)
+        if page > done:
+            load_by_key(batches, keys, high={"page": page})
     return None
 
 
