@@ -124,9 +124,11 @@ class Store(Protocol):
     def rewind(self, lease: Lease, path: str) -> int:
         """Forget the path, all below it, and with them their ledger, rejects, links and remembered values.
 
-        The key map stays, as the rows do. The path "" is the whole job; its runs and epoch stay. Checkpoints above it
-        that are complete become FAILED with the failure ``REWOUND``, so that the job goes on. Returns how many were
-        forgotten.
+        The key map stays, as the rows do; but a batch that is made anew has the ``seq`` of one that is forgotten. So
+        what an object's own batches mapped that are forgotten belongs to the batch (the object's path, -1) from then
+        on; what has a ``seq`` below 1 stays where it is. The path "" is the whole job; its runs and epoch stay.
+        Checkpoints above it that are complete become FAILED with the failure ``REWOUND``, so that the job goes on.
+        Returns how many were forgotten.
         """
         ...
 

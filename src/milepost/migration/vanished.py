@@ -9,14 +9,17 @@ from itertools import islice
 from typing import TypeAlias, TypeVar
 
 from milepost.jobs.bound_store import BoundStore
+from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.state import JSON
+from milepost.migration.expected import restructured
 from milepost.migration.keys import canonical, decode, map_key, readable, unmap_key
+from milepost.migration.laid import map_keys_of
 from milepost.migration.ranges import Batch, Ranges
 from milepost.migration.restructure import picker
 from milepost.migration.route import Route
 from milepost.migration.source import Key
 from milepost.migration.table import Sink
-from milepost.migration.way import left_behind
+from milepost.migration.way import left_behind, rewound
 
 Mapped: TypeAlias = tuple[str, JSON]
 """A source key, as the key map has it, with the key of its row in the target."""
@@ -27,19 +30,21 @@ BATCHES = 5  # batches that are asked about together, and held in memory
 SHOWN = 20  # keys that are told
 
 
-def vanished(store: BoundStore, route: Route, ranges: Ranges, by_key: Sequence[Batch]) -> Iterator[Sequence[Mapped]]:
+def vanished(
+    checkpoint: Checkpoint, route: Route, ranges: Ranges, by_key: Sequence[Batch], *, complete: bool
+) -> Iterator[Sequence[Mapped]]:
     """The rows that are in the target without a source row, as far as the key map knows them, a page at a time.
 
-    What still belongs to a batch whose range was read again was not loaded by the batches that took its place. What a
-    source row came to before it came to another row is left behind.
-    ``by_key`` are batches of which no range tells: their rows are asked for.
+    What still belongs to a batch whose range was read again was not loaded by the batches that took its place; what a
+    rewind forgot was not loaded since, once the object is ``complete``. ``by_key`` are batches of which no range tells.
+    The source is asked for all of these: a row that it still has, and that goes, stays.
+    What a source row came to before it came to another row is left behind.
     """
-    name = route.object.name
-    for batches in ([left_behind(name)], *pages(ranges.replaced, BATCHES)):
-        yield from pages(store.mapped_by(name, batches), PAGE)
-    for batches in pages(by_key, BATCHES):
+    store, name = checkpoint.store, route.object.name
+    yield from pages(store.mapped_by(name, [left_behind(name)]), PAGE)
+    for batches in pages([*([rewound(name)] if complete else ()), *ranges.replaced, *by_key], BATCHES):
         for rows in pages(store.mapped_by(name, batches), PAGE):
-            if gone := _gone(store, route, rows):
+            if gone := _gone(checkpoint, route, rows):
                 yield gone
 
 
@@ -55,16 +60,26 @@ def source_keys(rows: Iterable[Mapped]) -> list[Key]:
     return list(dict.fromkeys(unmap_key(text)[0] for text, _ in rows))
 
 
-def _gone(store: BoundStore, route: Route, rows: Sequence[Mapped]) -> list[Mapped]:
-    """Those of the rows whose source row is not there, or is a reject now."""
-    keys = source_keys(rows)
+def _gone(checkpoint: Checkpoint, route: Route, rows: Sequence[Mapped]) -> list[Mapped]:
+    """Those of the rows that come of no source row: it is not there, is a reject, or is filtered or split otherwise.
+
+    One that the function refuses only now is no reject yet, and stays.
+    """
+    keys, name = source_keys(rows), route.object.name
     found = route.source.find(keys)
     names = route.source.columns
-    key_of = picker([names.index(name) for name in route.source.key])
-    rejects = store.find_rejects(route.object.name, [canonical(key) for key in keys])
-    refused = [one for one in rejects if not one.path.endswith("/links")]  # there only a parent is wanting
-    kept = {map_key(key_of(row)) for row in found} - {map_key(decode(one.key) or ()) for one in refused}
-    return [(text, target) for text, target in rows if map_key(unmap_key(text)[0]) not in kept]
+    key_of = picker([names.index(column) for column in route.source.key])
+    batch = restructured(route, found, (), checkpoint.beside(name))
+    go = set(map_keys_of(batch, range(len(batch.rows)), lambda index: key_of(found[index])))
+    unsure = {map_key(key_of(found[one.index])) for one in batch.rejects}
+    refused = checkpoint.store.find_rejects(name, [canonical(key) for key in keys])
+    rejects = {map_key(decode(one.key) or ()) for one in refused}
+
+    def is_gone(text: str) -> bool:
+        source = map_key(unmap_key(text)[0])
+        return source in rejects or (text not in go and source not in unsure)
+
+    return [(text, target) for text, target in rows if is_gone(text)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -117,6 +117,11 @@ def left_behind(name: str) -> Batch:
     return name, 0
 
 
+def rewound(name: str) -> Batch:
+    """The batch to which the key map gives the rows of an object's batches that were forgotten by a rewind."""
+    return name, -1
+
+
 def _left_behind(checkpoint: Checkpoint, done: Done) -> list[tuple[str, JSON]]:
     before = checkpoint.store.mapped(done.object, [text for text, _ in done.mapped])
     others = ((text, before.get(text), target) for text, target in done.mapped)

@@ -14,7 +14,7 @@ from milepost.jobs.ledger import NO_ROWS, Entry, RejectedRow
 from milepost.jobs.state import JSON, REWOUND, Completed, Failure, Move, Record, State, move, moved
 from milepost.stores.encode import LARGE_RESULT, decode, encode, readable, same_name
 from milepost.stores.holding import above, held_by, inside_transaction, is_within, lost, out_of_order
-from milepost.stores.memory_rows import KeptJob, MemoryOfRows
+from milepost.stores.memory_rows import KeptJob, MemoryOfRows, rewind_keys
 
 
 class MemoryStore(MemoryOfRows):
@@ -174,6 +174,7 @@ class MemoryStore(MemoryOfRows):
             forgotten = [record for record in job.records.values() if is_within(record.path, path)]
             for record in forgotten:
                 move(record.state, Move.FORGET)  # the state after is that of no record
+            rewind_keys(job, path)
             for table in (job.records, job.ledger, job.rejects, job.values, job.links):
                 for other in [other for other in table if is_within(other, path)]:
                     del table[other]

@@ -141,3 +141,11 @@ class MemoryOfRows(ABC):
 def _texts(values: Sequence[JSON]) -> set[str]:
     """As a store that writes text would compare them; null is equal to nothing."""
     return {text for value in values if (text := encode(value, "a key")) is not None}
+
+
+def rewind_keys(job: KeptJob, path: str) -> None:
+    """Mark what was mapped by objects' own batches at the path or below it, as they are forgotten."""
+    for name, known in job.key_map.items():
+        for key, (target, (by, seq)) in known.items():
+            if seq > 0 and is_within(by, path) and is_within(by, name):
+                known[key] = target, (name, -1)

@@ -65,6 +65,13 @@ MAPPED_BY = """
     WHERE m.job = :job AND m.path = :path AND m.batch_path = one AND m.batch_seq = CAST(other AS bigint)
 """
 
+# Of the path's own batches, and those below it: what others marked is theirs to settle.
+REWIND_KEYS = f"""
+    UPDATE {{key_map}} SET batch_path = path, batch_seq = -1
+    WHERE job = :job AND batch_seq > 0 AND {_AT_OR_BELOW.replace("path", "batch_path").replace(":batch_", ":")}
+        AND (batch_path = path OR (batch_path >= path || '/' AND batch_path < path || '0'))
+"""
+
 UNMAP = "DELETE FROM {key_map} WHERE job = :job AND path = :path AND key {among}"
 
 FORGET_LINKS = "DELETE FROM {link} WHERE job = :job AND path = :path AND seq = :seq"

@@ -11,7 +11,7 @@ from typing import Any
 from milepost.jobs.lease import Lease
 from milepost.jobs.ledger import Entry, RejectedRow
 from milepost.jobs.state import JSON, Completed, Record
-from milepost.stores import rows, statements
+from milepost.stores import row_statements, rows, statements
 from milepost.stores.encode import LARGE_RESULT, decode, encode, moment, same_name
 from milepost.stores.holding import lost, out_of_order
 from milepost.stores.moved_rows import PAGE, MovedRowsStore
@@ -123,6 +123,7 @@ class SqlStore(MovedRowsStore):
         same_name(path, "path")
         with self._writing(lease):
             forgotten = 0
+            self._run(row_statements.REWIND_KEYS, job=lease.job, path=path)
             for table in ("ledger", "reject", "link", "value", "checkpoint"):
                 statement = statements.BELOW.replace("table", table)
                 forgotten = self._run(statement, job=lease.job, path=path).rowcount

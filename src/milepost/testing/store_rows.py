@@ -184,6 +184,30 @@ class KeyMapContract(StoreFixtures):
             store.rewind(lease, path)
             assert store.mapped(JOB, "a", ["k"]) == {"k": [1]}
 
+    def test_what_batches_mapped_that_are_forgotten_belongs_to_none_that_comes(
+        self, store: Store, lease: Lease
+    ) -> None:
+        batches = {
+            "own": ("a", 1),
+            "pass": ("a/b", 2),
+            "marked": ("a", 0),
+            "other's": ("c/deletes", 1),
+            "like": ("ab", 1),
+        }
+        for path in ("a", "c"):
+            for key, by in batches.items():
+                store.map_keys(lease, path, by, [(key, [path])])
+        store.rewind(lease, "a/b")
+        assert store.mapped_by(JOB, "a", [("a", -1)]) == [("pass", ["a"])]
+        store.rewind(lease, "a")
+        assert store.mapped_by(JOB, "a", [("a", -1)]) == [("own", ["a"]), ("pass", ["a"])]
+        assert store.mapped_by(JOB, "a", [("a", 1), ("a/b", 2)]) == []
+        for key in ("marked", "other's", "like"):
+            assert store.mapped_by(JOB, "a", [batches[key]]) == [(key, ["a"])]
+        assert [store.mapped_by(JOB, "c", [by]) for by in batches.values()] == [[(key, ["c"])] for key in batches]
+        store.rewind(lease, "")
+        assert store.mapped_by(JOB, "c", [("c", -1)]) == [("other's", ["c"])]
+
     @pytest.mark.parametrize("name", ["a\x00b", "\ud800"], ids=ascii)
     def test_a_key_that_cannot_be_kept_is_refused_not_changed(self, store: Store, lease: Lease, name: str) -> None:
         before = everything(store)

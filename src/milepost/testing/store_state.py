@@ -47,7 +47,7 @@ def _job(store: Store, job: str, times: bool) -> dict[str, Any]:
 
 def moved(store: Store, job: str, paths: Sequence[str]) -> dict[str, Any]:
     """What the store tells of rows: the key map, looked at from each side, and the links."""
-    batches = {seq: [(path, seq) for path in paths] for seq in (1, 2, 3)}
+    batches = {seq: [(path, seq) for path in paths] for seq in (-1, 1, 2, 3)}
     by_key = {path: store.mapped(job, path, MAPPED) for path in paths}
     return {
         "mapped": {path: sorted(known.items()) for path, known in by_key.items()},

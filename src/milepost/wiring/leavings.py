@@ -141,7 +141,9 @@ class Leavings:
     def _delete_vanished(self, checkpoint: Checkpoint, *, each: Object) -> JSON:
         checkpoint.expect(None)
         ranges = self.subjects.ranges(each)
-        if ranges.read_again and not any(one.rows for one in ranges):
+        complete = self.subjects.is_complete(each)
+        read_again = ranges.read_again or self.subjects.has_rewound(each)
+        if read_again and not any(one.rows for one in ranges):
             checkpoint.tell(
                 f"the source of {each.name} holds no row any more: nothing is deleted for it, in case that is a mistake"
             )
@@ -150,8 +152,9 @@ class Leavings:
         with self.subjects.family() as family:
             deleting = Deleting(checkpoint, family, each.name)
             by_key = self.subjects.by_key(each)
-            for rows in vanished(checkpoint.store, family.routes[each.name], ranges, by_key):
+            for rows in vanished(checkpoint, family.routes[each.name], ranges, by_key, complete=complete):
                 deleting.delete(rows)
+        self.subjects.settle_rewound(each)
         if checkpoint.counts.loaded:
             what = "1 row" if checkpoint.counts.loaded == 1 else f"{checkpoint.counts.loaded:,} rows"
             checkpoint.tell(f"deleted {what} that the source has no more")

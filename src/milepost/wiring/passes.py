@@ -152,7 +152,12 @@ class Passes:
 
         Without a column that tells of changes it counts the rows: the closing line says that much was looked for.
         """
-        return [each for each in self.subjects.objects if self._has_moved(each, closely=False)]
+        return [
+            each for each in self.subjects.objects if self._has_moved(each, closely=False) or self._has_rewound(each)
+        ]
+
+    def _has_rewound(self, each: Object) -> bool:
+        return self.deletes == "apply" and self.subjects.can_be_looked_at(each) and self.subjects.has_rewound(each)
 
     def _has_moved(self, each: Object, *, closely: bool) -> bool:
         def look(source: Source) -> bool:

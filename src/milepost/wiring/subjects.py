@@ -21,9 +21,11 @@ from milepost.migration.ranges import Batch, Ranges
 from milepost.migration.route import Route
 from milepost.migration.sight import is_countable
 from milepost.migration.source import Source
+from milepost.migration.way import rewound
 from milepost.wiring.known import Known
 
 Seen = TypeVar("Seen")
+SETTLED = "rewound rows"  # under which name an object remembers that they were looked at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,6 +196,20 @@ class Subjects:
     def _has_keyed(self, each: Object) -> bool:
         """Whether rows were loaded by their keys."""
         return any(count and not reads_ranges(path, each.name) for path, count in self._counts(each).items())
+
+    # -- what a rewind forgot
+
+    def has_rewound(self, each: Object) -> bool:
+        """Whether rows are left of before a rewind, that were not loaded since, and nobody has looked at them."""
+        if not self.is_complete(each) or not self._route(each).keeps_keys:
+            return False
+        store = self.root.store
+        return SETTLED not in store.recall(each.name) and bool(store.mapped_by(each.name, [rewound(each.name)]))
+
+    def settle_rewound(self, each: Object) -> None:
+        """Note that they were looked at: some may have had to stay. The next rewind forgets it."""
+        if self.has_rewound(each):
+            self.root.beside(each.name).replace(SETTLED, "looked at")
 
     # -- links that are set later
 
