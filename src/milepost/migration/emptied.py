@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from milepost.errors import MilepostError, PlanError
 from milepost.jobs.state import Record, State
 from milepost.migration.object import Object
 
 
-def should_hold_rows(each: Object, record: Record | None) -> bool:
-    """Whether the object's table must hold a row, unless somebody else took them out.
+def should_hold_rows(each: Object, records: Mapping[str, Record]) -> bool:
+    """Whether the object's table must hold a row, unless somebody else took them out. ``records`` are the whole job's.
 
-    Not so while the object's own rollback is to run, or was killed in the middle of it.
+    Not so while the object's own rollback is to run, or was killed in the middle of it; nor where what was deleted
+    because its source row was gone, or with what it referred to, may be all that there was.
     """
-    if record is None or not record.counts.loaded + record.counts.unchanged:
+    record = records.get(each.name)
+    if record is None or record.counts.loaded + record.counts.unchanged <= _deleted(each, records):
+        return False
+    if any(_deleted(parent, records) for parent in _above(each)):
         return False
     return record.state is State.COMPLETE or each.undo is None
+
+
+def _deleted(each: Object, records: Mapping[str, Record]) -> int:
+    """How many rows of the object its own passes deleted."""
+    own = (record for path, record in records.items() if path.startswith(f"{each.name}/") and path.endswith("/deletes"))
+    return sum(record.counts.loaded for record in own)
+
+
+def _above(each: Object) -> list[Object]:
+    """All objects to whose rows its rows refer, directly or not."""
+    found: dict[str, Object] = {}
+    left = list(each.parents.values())
+    while left:
+        parent = left.pop()
+        if parent.name not in found:
+            found[parent.name] = parent
+            left += parent.parents.values()
+    return list(found.values())
 
 
 def judge_empty(each: Object, record: Record, trouble: MilepostError | None, *, accepted: bool) -> str | None:

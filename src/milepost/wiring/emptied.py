@@ -31,7 +31,7 @@ def find_emptied(
         connections: dict[str, Any] = {}
         for each in objects:
             record, place = records.get(each.name), each.target.database or url
-            if record is None or place is None or isinstance(each.target, Sink) or not should_hold_rows(each, record):
+            if record is None or place is None or isinstance(each.target, Sink) or not should_hold_rows(each, records):
                 continue
             try:
                 if place not in connections:
