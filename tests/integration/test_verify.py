@@ -338,3 +338,25 @@ def test_that_a_comparison_goes_on_with_an_earlier_one_is_told(sqlite_pair, tmp_
     verify(job, beside=tmp_path, emit=lambda event: told.append(event.message) if isinstance(event, Told) else None)
 
     assert told[0] == "going on with the comparison that was interrupted"
+
+
+def test_that_an_interrupted_comparison_is_given_up_for_another_one_is_told(company, tmp_path) -> None:
+    run(a_migration(company))
+    stop, told = Stop(), []
+    with pytest.raises(Interrupted):
+        verify(
+            a_migration(company),
+            beside=tmp_path,
+            emit=lambda event: isinstance(event, BatchCommitted) and stop.request(),
+            stop=stop,
+        )
+
+    def note(event: object) -> None:
+        told.extend([event.message] if isinstance(event, Told) else [])
+
+    verify(a_migration(company), beside=tmp_path, only="invoice", emit=note)
+    assert told[0].startswith("a comparison that was interrupted is given up")
+    told.clear()
+    verify(a_migration(company), beside=tmp_path, emit=note)
+
+    assert not [text for text in told if "given up" in text]  # that one came to its end

@@ -101,6 +101,10 @@ def verify(
 
 
 _RUN_FIRST = "milepost run FILE does the rest."
+_GIVEN_UP = (
+    "a comparison that was interrupted is given up: this one compares other things, or by other options, or more was"
+    " moved since"
+)
 
 
 def _check(migrating: Migrating, *, repair: bool) -> None:
@@ -122,6 +126,8 @@ def _progress(file: Path, verifying: Verifying, run: _Runs, *, seed: int | None,
     if goes_on:
         run.emit(Told(message="going on with the comparison that was interrupted"))
     else:
+        if before:
+            run.emit(Told(message=_GIVEN_UP))
         _remove(file)
     with closing(opened(url, run.openers)) as store:
         verifying.identity = {"is": subject, "seed": verifying.seed}
