@@ -41,7 +41,11 @@ def plan_object(
         promise=_promise(each, places),
         state=record.state,
         done=record.counts,
-        notes=(*(_notes(each, route, fresh=fresh) if route else ()), *([told] if told else [])),
+        notes=(
+            *(_notes(each, route, fresh=fresh) if route else ()),
+            *_shares(each, before, places),
+            *([told] if told else []),
+        ),
     )
 
 
@@ -55,8 +59,24 @@ def _is_empty(each: Object, route: Route, places: Places) -> bool:
 
 def _is_filled_by(before: Sequence[Object], each: Object, places: Places) -> bool:
     """Whether another object of the migration has put its rows into the same table by then."""
+    return bool(_others(before, each, places))
+
+
+def _others(before: Sequence[Object], each: Object, places: Places) -> list[Object]:
     place = (places.target_of(each), each.target.name)
-    return place[0] is not None and any(place == (places.target_of(one), one.target.name) for one in before)
+    return [one for one in before if place[0] is not None and place == (places.target_of(one), one.target.name)]
+
+
+def _shares(each: Object, before: Sequence[Object], places: Places) -> Iterator[str]:
+    """Rows of two objects with one key are one row, and nobody can tell afterwards whose it is to be."""
+    others = [] if each.is_mapped else [one for one in _others(before, each, places) if not one.is_mapped]
+    if others:
+        names = " and ".join(one.name for one in others)
+        yield (
+            f"{names} {'fills' if len(others) == 1 else 'fill'} {each.target.name} too: a row of {each.name} that has a"
+            f" key of theirs takes its place, until a recheck loads theirs again; milepost verify says that one of them"
+            " differs"
+        )
 
 
 def _loading(each: Object, places: Places, *, fresh: bool) -> str:
