@@ -246,6 +246,7 @@ class Batches:
             again=taken.again,
             modified=taken.modified,
             keys=list(taken.forgotten.keys) if taken.by_key and taken.forgotten is not None else None,
+            old=self.again or not self.fresh,
             forgotten=taken.forgotten,
             mapped=outcome.mapped,
             links=outcome.links,

@@ -18,7 +18,7 @@ from milepost.jobs.bound_store import BoundStore
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.intent import WITNESS
 from milepost.jobs.ledger import Counts
-from milepost.migration.keys import as_written, canonical, decode, map_key, unmap_key
+from milepost.migration.keys import as_written, canonical, decode, is_former, map_key, unmap_key
 from milepost.migration.ranges import Batch
 from milepost.migration.resolve import Edge, edges_of
 from milepost.migration.route import Route, way_of
@@ -124,7 +124,7 @@ class Removal:
             _text(decode(target) or ())
             for each in self.family.fill(route)
             for text, target in self.store.mapped_from(each.object.name, targets)
-            if each is not route or text not in rows
+            if (each is not route or text not in rows) and not is_former(text)
         }
 
     def _remove_children(self, route: Route, keys: list[Key]) -> set[str]:

@@ -13,7 +13,7 @@ from contextlib import closing
 
 from milepost.jobs.bound_store import BoundStore
 from milepost.jobs.state import JSON
-from milepost.migration.keys import unmap_key
+from milepost.migration.keys import is_former
 from milepost.migration.route import Route
 from milepost.migration.source import Key, Row
 from milepost.migration.vanished import Mapped, source_keys
@@ -28,7 +28,7 @@ def taken_by_others(
     """The places of ``targets`` that are the keys of other source rows still. ``texts`` are those of the batch."""
     own = set(texts)
     found = store.mapped_from(route.object.name, targets)
-    others = [(text, target) for text, target in found if text not in own and unmap_key(text)[1] >= 0]
+    others = [(text, target) for text, target in found if text not in own and not is_former(text)]
     if not others:
         return set()
     now = {(text, json.dumps(target)) for text, target in keys_now(_rows(route, source_keys(others)))}

@@ -84,10 +84,19 @@ def unmap_key(text: str) -> tuple[Key, int]:
     return tuple(_decode(value) for value in values), part
 
 
-def former(text: str) -> str:
-    """Under which key the map holds the row that a source row came to before it came to another."""
+def former(text: str, target: JSON) -> str:
+    """Under which key the map holds a row, with its target key, that a source row came to before it came to another.
+
+    Its part is negative, so that ``unmap_key`` tells it from a row that the source row is now.
+    """
     key, part = unmap_key(text)
-    return map_key(key, -1 - part)
+    mark = COMPACT({"part": -1 - part, "was": target})
+    return f"{map_key(key)[:-1]},{mark}]"
+
+
+def is_former(text: str) -> bool:
+    """Whether the map holds a row under that key to which its source row came before it came to another."""
+    return unmap_key(text)[1] < 0
 
 
 def highest(values: Iterable[Any]) -> JSON:

@@ -12,7 +12,7 @@ from milepost.jobs.bound_store import BoundStore
 from milepost.jobs.checkpoint import Checkpoint
 from milepost.jobs.state import JSON
 from milepost.migration.expected import restructured
-from milepost.migration.keys import canonical, decode, map_key, readable, unmap_key
+from milepost.migration.keys import canonical, decode, is_former, map_key, readable, unmap_key
 from milepost.migration.laid import map_keys_of
 from milepost.migration.ranges import Batch, Ranges
 from milepost.migration.restructure import picker
@@ -86,12 +86,14 @@ def _gone(checkpoint: Checkpoint, route: Route, rows: Sequence[Mapped]) -> list[
 class Left:
     """Rows of an object that are in the target without a source row; ``exact``: so many, otherwise so many or more.
 
-    ``keys`` are the source keys of the first of them, where they are known.
+    ``keys`` are the source keys of the first of them, where they are known. ``moved`` of them are rows whose
+    source rows came to other keys.
     """
 
     rows: int
     exact: bool = True
     keys: tuple[JSON, ...] = ()
+    moved: int = 0
 
     def as_json(self) -> JSON:
         return {**asdict(self), "keys": list(self.keys)}
@@ -104,10 +106,11 @@ class Left:
         """What is told of them."""
         least = "" if self.exact else "at least "
         what = f"{least}1 row is" if self.rows == 1 else f"{least}{self.rows:,} rows are"
+        gone = "gone at the source, or came to another key there," if self.moved else "gone at the source"
         shown = "; ".join(", ".join(map(str, key)) for key in self.keys)
         more = "; …" if len(self.keys) < self.rows else ""
         which = f": key {shown}{more}" if shown else " (milepost verify finds them)"
-        return f"{name}: {what} gone at the source and still in the target{which}"
+        return f"{name}: {what} {gone} and still in the target{which}"
 
 
 def left_over(store: BoundStore, route: Route, ranges: Ranges, *, countable: bool) -> Left | None:
@@ -115,10 +118,12 @@ def left_over(store: BoundStore, route: Route, ranges: Ranges, *, countable: boo
 
     ``countable``: whatever the table holds came from the object's ranges, so that what is more is left over.
     """
-    if not ranges.read_again or isinstance(route.object.target, Sink):
+    if isinstance(route.object.target, Sink):
         return None
     if route.keeps_keys:
         return _known_left(store, route, ranges)
+    if not ranges.read_again:
+        return None
     if not countable:
         return Left(rows=ranges.fewer, exact=False) if ranges.fewer else None
     key = route.object.target_key
@@ -129,8 +134,9 @@ def left_over(store: BoundStore, route: Route, ranges: Ranges, *, countable: boo
 
 def _known_left(store: BoundStore, route: Route, ranges: Ranges) -> Left | None:
     """As the key map has them."""
-    count, first = 0, list[Mapped]()
-    for batches in pages(ranges.replaced, BATCHES):
-        rows = store.mapped_by(route.object.name, batches)
+    name, count, moved, first = route.object.name, 0, 0, list[Mapped]()
+    for batches in ([left_behind(name)], *pages(ranges.replaced, BATCHES)):
+        rows = store.mapped_by(name, batches)
         count, first = count + len(rows), [*first, *rows[: SHOWN - len(first)]]
-    return Left(rows=count, keys=tuple(readable(key) for key in source_keys(first))) if count else None
+        moved += sum(is_former(text) for text, _ in rows)
+    return Left(rows=count, keys=tuple(readable(key) for key in source_keys(first)), moved=moved) if count else None

@@ -21,9 +21,9 @@ class Done:
     """What a batch did, as the ledger is to have it.
 
     ``last`` is the target key of the last row that went in, None where none did. ``again``: the intent that it replays.
-    ``modified`` is the ledger entry's. ``keys`` are those of the rows where they are no range. ``forgotten`` are
-    rejects that go. ``mapped`` are keys for the map of ``object``, ``links`` what is to be set later (None: nothing
-    ever is).
+    ``modified`` is the ledger entry's. ``keys`` are those of the rows where they are no range. ``old``: the rows may
+    have gone before, to other keys. ``forgotten`` are rejects that go. ``mapped`` are keys for the map of ``object``,
+    ``links`` what is to be set later (None: nothing ever is).
     """
 
     object: str
@@ -35,6 +35,7 @@ class Done:
     again: Intent | None = None
     modified: JSON = None
     keys: JSON = None
+    old: bool = False
     forgotten: Forgotten | None = None
     mapped: Sequence[tuple[str, JSON]] = ()
     links: Sequence[JSON] | None = None
@@ -105,7 +106,7 @@ def keep(checkpoint: Checkpoint, done: Done) -> None:
     """Write what is kept of a batch besides its ledger entry, in the open transaction, before the entry."""
     seq = checkpoint.batches + 1
     if done.mapped:
-        if checkpoint.path != done.object:
+        if done.old:
             checkpoint.store.map_keys(done.object, left_behind(done.object), _left_behind(checkpoint, done))
         checkpoint.store.map_keys(done.object, (checkpoint.path, seq), done.mapped)
     if done.links or (done.links is not None and done.again is not None):
@@ -125,4 +126,5 @@ def rewound(name: str) -> Batch:
 def _left_behind(checkpoint: Checkpoint, done: Done) -> list[tuple[str, JSON]]:
     before = checkpoint.store.mapped(done.object, [text for text, _ in done.mapped])
     others = ((text, before.get(text), target) for text, target in done.mapped)
-    return [(former(text), old) for text, old, new in others if old is not None and new is not None and old != new]
+    moved = ((text, old) for text, old, new in others if old is not None and new is not None and old != new)
+    return [(former(text, old), old) for text, old in moved]

@@ -20,6 +20,7 @@ from milepost.migration.route import Route, way_of
 from milepost.migration.sight import as_of_in_words, is_countable
 from milepost.migration.source import Source
 from milepost.migration.vanished import Left
+from milepost.migration.way import left_behind
 from milepost.wiring.leavings import Leavings, objects_of
 from milepost.wiring.subjects import Subjects
 
@@ -67,6 +68,8 @@ class Passes:
         while limit:
             begun = self.root.store.now().isoformat()
             ends, objects = self._ends(), self._changed()
+            if not passes:
+                objects = [each for each in self.subjects.objects if each in objects or self._left_behind(each)]
             if not (objects or ends or self._owes(last)):
                 at = begun
                 break
@@ -158,6 +161,12 @@ class Passes:
 
     def _has_rewound(self, each: Object) -> bool:
         return self.deletes == "apply" and self.subjects.can_be_looked_at(each) and self.subjects.has_rewound(each)
+
+    def _left_behind(self, each: Object) -> bool:
+        """Whether rows of it were not loaded again, or under other keys, when it was moved once more."""
+        if self.deletes != "apply" or not self.subjects.can_be_looked_at(each):
+            return False
+        return bool(self.root.store.mapped_by(each.name, [left_behind(each.name)]))
 
     def _has_moved(self, each: Object, *, closely: bool) -> bool:
         def look(source: Source) -> bool:
