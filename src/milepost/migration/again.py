@@ -16,6 +16,7 @@ from milepost.migration.ranges import Batch, Range, Ranges, in_all
 from milepost.migration.restructure import picker
 from milepost.migration.route import Route, way_of
 from milepost.migration.source import Extent, Row, Source
+from milepost.migration.table import Sink
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,8 @@ def load_again(checkpoint: Checkpoint, route: Route, pin: Pin, ranges_of: Callab
     ranges = ranges_of()
     reading = Reading(route, batches)
     if task.ranges:
-        last_wins = route.object.on_duplicate == "last" or not (batches.fresh or route.object.is_mapped)
+        upserts = not (batches.fresh or route.object.is_mapped or isinstance(route.object.target, Sink))
+        last_wins = route.object.on_duplicate == "last" or upserts
         for each in moved(route.source, ranges, last_wins=last_wins):
             reading.take_in(each.low, each.high, replaces=each.batches)
     if task.end is not None and task.end != ranges.end:
