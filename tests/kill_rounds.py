@@ -214,7 +214,8 @@ class TracedFile:
         self.offset = 0
 
     def readings(self, table: str) -> list[str]:
-        return [one for one in self.touching(table) if " ORDER BY " in one and " DESC" not in one]
+        every = self.touching(table)  # rows that are looked up by given keys (parents that were missed) are no reading
+        return [one for one in every if " ORDER BY " in one and " DESC" not in one and "milepost_sought" not in one]
 
     def touching(self, table: str) -> list[str]:
         content = self.log.read_bytes()[self.offset :] if self.log.exists() else b""

@@ -32,6 +32,7 @@ there AS (SELECT t.{} AS value FROM {} AS t
 SELECT value, value IN (SELECT value FROM there) FROM drawn ORDER BY place
 """
 SEQUENCE = "nextval("
+SOME = 8  # values at least: a default that gives the same to every row shows only so
 ROUNDS = 100  # in vain, after which values made at random are taken for used up
 HINT = "Make it an identity column, or give it a default such as nextval('…') or gen_random_uuid(); or name a key=."
 
@@ -71,8 +72,8 @@ def _evaluate(
     makes, type_name = sql.SQL(expression), sql.SQL(result.bare)
     if expression.startswith(SEQUENCE) and shape.column(column).kind is Kind.INTEGER:
         query = sql.SQL(DRAW_IN_ROW).format(makes, type_name, sql.Literal(count), name, table, name)
-    else:  # two of them at least: a default that gives the same to every row shows only so
-        query = sql.SQL(DRAW).format(makes, type_name, sql.Literal(max(2, count)), table, name)
+    else:
+        query = sql.SQL(DRAW).format(makes, type_name, sql.Literal(max(SOME, count)), table, name)
     with connection.cursor() as cursor:
         use_exact_loaders(cursor, [result.loads])
         found = cursor.execute(query, prepare=False).fetchall()
