@@ -112,3 +112,15 @@ def test_a_key_whose_row_is_gone_from_the_source_is_free(people) -> None:
     people.run(recheck=True)
     assert people.rows == people.first_of_each
     assert people.rejects == []
+
+
+def test_keys_that_the_target_holds_to_be_equal_are_one(sqlite_pair) -> None:
+    people = People(sqlite_pair.source, sqlite_pair.target)
+    people.target.execute(
+        "DROP TABLE person", "CREATE TABLE person (email text COLLATE NOCASE PRIMARY KEY, name text) WITHOUT ROWID"
+    )
+    people.run()
+    people.change((3, "A@X"))
+    people.run(recheck=True, max_rejects=1)
+    assert people.rows == [(f"{letter}@x", letter) for letter in "abde"]
+    assert people.rejects == [([3], "duplicate")]

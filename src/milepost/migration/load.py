@@ -74,13 +74,16 @@ class Loader:
             if not batch.rows:
                 return []
             theirs = self._lay(connection, batch, key_of)
-            return list(zip(theirs.texts or (), self._target_keys(theirs), strict=True))
+            return list(zip(theirs.texts or (), self._target_keys(connection, theirs), strict=True))
 
-        return taken_by_others(self.checkpoint.store, self.route, texts, self._target_keys(laid), keys_now)
+        return taken_by_others(self.checkpoint.store, self.route, texts, self._target_keys(connection, laid), keys_now)
 
-    def _target_keys(self, laid: Laid) -> list[JSON]:
+    def _target_keys(self, connection: object, laid: Laid) -> list[JSON]:
+        """As the key map has them: as the target has written them, where it holds such a row."""
         pick = picker([laid.columns.index(name) for name in self.route.object.target_key])
-        return [canonical(pick(row)) for row in laid.rows]
+        given = [("", canonical(pick(row))) for row in laid.rows]
+        written = self._as_written(connection, given)
+        return [there or key for (_, there), (_, key) in zip(written, given, strict=True)]
 
     def finds_unchanged(self, connection: object, batch: Restructured) -> bool:
         """Whether an upsert of these rows finds every one of them there and equal. It writes where it does not."""
