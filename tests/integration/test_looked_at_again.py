@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fix_databases import Database
+from milepost.cli.status import show_status
 from milepost.errors import Fatal, Reject
 from milepost.jobs.event import AsOf, BatchCommitted, CheckpointStarted, Event, Told
 from milepost.jobs.ledger import Counts
@@ -14,7 +15,7 @@ from milepost.migration.migration import Migration
 from milepost.migration.table import Sink, Table
 from milepost.wiring.open import open_store
 from milepost.wiring.retry import retry
-from milepost.wiring.run import run
+from milepost.wiring.run import Urls, run
 
 
 class Dies(KeyboardInterrupt):
@@ -101,6 +102,14 @@ def test_an_undisturbed_run_makes_no_pass_and_says_as_of_when_it_is_right(shop) 
     assert "modified" not in shop.as_of.message
     shop.run(shop.migration(modified=None), recheck=True, accept_changed=frozenset({"good"}))
     assert "changes of good that left as many rows as there were" in shop.as_of.message
+
+
+def test_the_status_says_what_nobody_looked_for_as_the_run_did(sqlite_shop, capsys) -> None:
+    shop = sqlite_shop
+    shop.run(shop.migration(modified=None))
+    assert "but for" in shop.as_of.message
+    show_status(shop.migration(modified=None), Urls(), None, "shop.py")
+    assert shop.as_of.message in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_run_that_goes_on_within_the_time_looks_at_nothing_again(sqlite_shop) -> None:

@@ -17,7 +17,7 @@ from milepost.jobs.lease import Run
 from milepost.jobs.ledger import Counts
 from milepost.jobs.state import Record, State
 from milepost.migration.migration import Migration
-from milepost.migration.passes import AS_OF, VANISHED
+from milepost.migration.passes import AS_OF, AS_OF_IN_WORDS, VANISHED
 from milepost.migration.sight import as_of_in_words
 from milepost.migration.vanished import Left
 from milepost.wiring.emptied import say_emptied
@@ -30,9 +30,10 @@ LATEST_RUNS = 5
 class Status:
     """A job as its store knows it. ``now`` is the store's time (None: there is no store yet).
 
-    ``as_of`` is when the target was last found as its source is, ISO 8601. ``left``: by object, how many rows the
-    target holds that the source has no more. ``dead``: the latest run provably ended without recording it. ``rejects``
-    is how many rows are rejected now. ``told``: what else there is to say, in lines.
+    ``as_of`` is when the target was last found as its source is, ISO 8601, and in words with what nobody looked for.
+    ``left``: by object, how many rows the target holds that the source has no more. ``dead``: the latest run provably
+    ended without recording it. ``rejects`` is how many rows are rejected now. ``told``: what else there is to say, in
+    lines.
     """
 
     job: str
@@ -43,6 +44,7 @@ class Status:
     checkpoints: tuple[Record, ...] = ()
     rejects: int = 0
     as_of: str | None = None
+    as_of_in_words: str | None = None
     left: Mapping[str, Any] = field(default_factory=dict)
     told: tuple[str, ...] = ()
 
@@ -92,6 +94,7 @@ def read(job: Job | Migration, urls: Urls) -> Status:
             checkpoints=checkpoints,
             rejects=count_rejects(store, job, checkpoints),
             as_of=(values := store.recall(job.name, "")).get(AS_OF),
+            as_of_in_words=values.get(AS_OF_IN_WORDS),
             left=values.get(VANISHED) or {},
         )
     if isinstance(job, Job):
@@ -200,7 +203,7 @@ def _draw(status: Status, reference: str) -> None:
     screen = console()
     screen.print(Text.assemble((status.job, "bold"), f": {headline(status)}"), soft_wrap=True)
     if status.as_of is not None:
-        screen.print(f"{as_of_in_words(status.as_of)}", soft_wrap=True)
+        screen.print(Text(status.as_of_in_words or as_of_in_words(status.as_of)), soft_wrap=True)
     screen.print(f"store {status.store}{'' if status.runs else ' (none yet)'}", style="dim", soft_wrap=True)
     below = [record for record in status.checkpoints if record.path]
     if below:

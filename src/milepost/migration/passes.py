@@ -16,6 +16,7 @@ from milepost.jobs.state import JSON
 RECHECK, CATCH_UP = "recheck", "catch-up"
 PASSES = "passes"  # the names under which the job remembers them
 AS_OF = "as of"
+AS_OF_IN_WORDS = "as of, in words"  # with what nobody looked for by then
 VANISHED = "vanished"
 _RANGES = re.compile(rf"(?P<kind>{RECHECK}|{CATCH_UP})-(?P<number>\d+)")
 _RANK = {RECHECK: 0, "": 1, CATCH_UP: 2}  # in one run: first what is looked at again, then new work, then the rest

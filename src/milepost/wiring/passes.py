@@ -13,7 +13,18 @@ from milepost.migration.again import Task, beyond, has_moved, load_again
 from milepost.migration.batches import Batches
 from milepost.migration.keys import decode, encode
 from milepost.migration.object import Object
-from milepost.migration.passes import AS_OF, CATCH_UP, PASSES, RECHECK, VANISHED, Pass, longest_pause, path_of, recorded
+from milepost.migration.passes import (
+    AS_OF,
+    AS_OF_IN_WORDS,
+    CATCH_UP,
+    PASSES,
+    RECHECK,
+    VANISHED,
+    Pass,
+    longest_pause,
+    path_of,
+    recorded,
+)
 from milepost.migration.pin import Pin, name_of
 from milepost.migration.repair import owes
 from milepost.migration.route import Route, way_of
@@ -81,16 +92,19 @@ class Passes:
             last = self._recorded(CATCH_UP)
             if not changed:
                 break
-        self.root.replace(AS_OF, at)
+        with self.root.transaction():
+            self.root.replace(AS_OF, at)
+            self.root.replace(AS_OF_IN_WORDS, self._as_of_in_words(at))
 
     def tell(self) -> None:
         """Say, at the end, as of when the target is right, and what is not."""
-        values, objects = self.root.recall(), self.subjects.objects
+        values = self.root.recall()
         for name, left in (values.get(VANISHED) or {}).items():
             self.root.tell(Left.of_json(left).in_words(name))
-        self.root.tell_as_of(
-            values.get(AS_OF), as_of_in_words(values.get(AS_OF), objects, self.deletes, self.subjects.closed)
-        )
+        self.root.tell_as_of(values.get(AS_OF), self._as_of_in_words(values.get(AS_OF)))
+
+    def _as_of_in_words(self, at: str | None) -> str:
+        return as_of_in_words(at, self.subjects.objects, self.deletes, self.subjects.closed)
 
     def _owes(self, last: Pass) -> bool:
         """Whether passes, or a repair that was interrupted, left something to be settled."""
