@@ -14,6 +14,7 @@ from milepost.migration.migration import Migration
 from milepost.migration.table import Table
 from milepost.wiring.open import open_store
 from milepost.wiring.run import run
+from milepost.wiring.verify import verify
 
 
 class People:
@@ -25,7 +26,10 @@ class People:
         source.insert("person", [(no, f"{letter}@x", letter, 1) for no, letter in enumerate("abcde", start=1)])
         target.execute("CREATE TABLE person (email text PRIMARY KEY, name text)")
 
-    def run(self, *, batch_rows: int = 1, **settings: Any) -> None:
+    def run(self, *, batch_rows: int = 1, max_rejects: int = 0, **settings: Any) -> None:
+        run(self.migration(batch_rows, max_rejects), **settings)
+
+    def migration(self, batch_rows: int = 1, max_rejects: int = 0) -> Migration:
         columns = {"email": "email", "name": "name"}
         people = Migration(
             "people",
@@ -33,11 +37,11 @@ class People:
             target=self.target.url,
             batch_rows=batch_rows,
             deletes="apply",
-            max_rejects=settings.pop("max_rejects", 0),
+            max_rejects=max_rejects,
         )
         source = Table("person", key="no", modified="changed")
         people.object("person", source=source, target=Table("person", key="email"), columns=columns)
-        run(people, **settings)
+        return people
 
     def change(self, *emails: tuple[int, str]) -> None:
         self.source.execute(
@@ -124,3 +128,13 @@ def test_keys_that_the_target_holds_to_be_equal_are_one(sqlite_pair) -> None:
     people.run(recheck=True, max_rejects=1)
     assert people.rows == [(f"{letter}@x", letter) for letter in "abde"]
     assert people.rejects == [([3], "duplicate")]
+
+
+def test_a_repair_does_not_let_two_rows_with_one_key_take_turns(people, tmp_path) -> None:
+    people.run()
+    people.change((3, "a@x"))
+    for found in (verify(people.migration(max_rejects=1), repair=True, beside=tmp_path) for _ in range(2)):
+        (person,) = found.objects
+        assert (person.now.equal, person.now.rejected, person.now.differing) == (4, 1, 0)
+        assert ("a@x", "a") in people.rows
+        assert people.rejects == [([3], "duplicate")]
