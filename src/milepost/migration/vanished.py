@@ -73,7 +73,8 @@ def _gone(checkpoint: Checkpoint, route: Route, rows: Sequence[Mapped]) -> list[
     go = set(map_keys_of(batch, range(len(batch.rows)), lambda index: key_of(found[index])))
     unsure = {map_key(key_of(found[one.index])) for one in batch.rejects}
     refused = checkpoint.store.find_rejects(name, [canonical(key) for key in keys])
-    rejects = {map_key(decode(one.key) or ()) for one in refused}
+    of_rows = (one for one in refused if not one.path.endswith("/links"))  # there only a parent is wanting
+    rejects = {map_key(decode(one.key) or ()) for one in of_rows}
 
     def is_gone(text: str) -> bool:
         source = map_key(unmap_key(text)[0])
